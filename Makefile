@@ -1,0 +1,60 @@
+# `make demo` shows the main job, `make test` runs every check. Both set themselves up in .venv;
+# the stamp files there make a second run start at once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: demo test format lint types floors tests golden docs bench clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/lazyinspect run configs/mynet.yaml
+
+test: lint types floors tests
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+floors: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# rewrites the expected files under tests/golden; git shows the difference
+golden: $(VENV)/.dev
+	LAZYINSPECT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
+
+# rewrites docs/ops.md and the marked parts of README.md
+docs: $(VENV)/.dev
+	LAZYINSPECT_DOCS=write $(BIN)/python -m pytest -q tests/docs
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# torch first and by itself: its exact version picks the build
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	touch $@
