@@ -22,7 +22,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 floors: $(VENV)/.dev
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 tests: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n $(WORKERS)
