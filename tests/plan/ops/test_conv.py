@@ -1,0 +1,112 @@
+"""Convolutions against torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from lazyinspect.plan.ops.conv import ROWS
+from lazyinspect.shapes import TensorType
+from op_harness import Case, Deviation, check_row, register, sizes
+
+NO_INPUT_CHANNELS = Deviation(
+    "a convolution without input channels is refused, as our lazy ones refuse it (torch #143184)",
+    lambda case: not case.op.startswith("Lazy") and case.args[0] == 0,
+)
+
+
+def negative_padding(case: Case) -> bool:
+    padding = case.keywords.get("padding", 0)
+    sides = padding if isinstance(padding, tuple) else (padding,)
+    return case.keywords.get("padding_mode", "zeros") != "zeros" and any(
+        isinstance(side, int) and side < 0 for side in sides
+    )
+
+
+NEGATIVE_PADDING = Deviation(
+    "torch crops with negative padding in every mode but zeros, where it refuses it: so do we",
+    negative_padding,
+)
+
+EMPTY_BATCH = Deviation(
+    "an empty batch never reaches the kernel that checks output_padding: ours is checked always",
+    lambda case: case.values[0].shape[:1] == (0,) and "output_padding" in case.keywords,
+)
+
+
+def one_or_each(draw: st.DrawFn, n: int, low: int, high: int) -> int | tuple[int, ...]:
+    return draw(sizes(low, high) | st.tuples(*[sizes(low, high)] * n))
+
+
+@st.composite
+def convolution(draw: st.DrawFn, name: str, n: int) -> Case:
+    lazy, depthwise = name.startswith("Lazy"), "Depthwise" in name
+    groups = draw(sizes(1, 2))
+    channels = groups * draw(sizes(1, 2))
+    out = groups * draw(sizes(1, 2))
+    keywords: dict[str, Any] = {"dilation": one_or_each(draw, n, 1, 2)}
+    if draw(st.booleans()):
+        keywords["stride"] = one_or_each(draw, n, 1, 3)
+    if draw(st.booleans()):
+        keywords["padding"] = one_or_each(draw, n, 0, 2)
+    elif draw(st.booleans()):
+        keywords["padding"] = draw(st.sampled_from(["same", "valid"]))
+    if draw(st.booleans()):
+        keywords["bias"] = draw(st.booleans())
+    if draw(st.booleans()):
+        modes = ["zeros", "reflect", "replicate", "circular"]
+        keywords["padding_mode"] = draw(st.sampled_from(modes))
+    if depthwise:
+        if draw(st.booleans()):
+            keywords["multiplier"] = draw(sizes(1, 3))
+    else:
+        keywords["groups"] = groups
+    if "FakeQuant" in name:
+        keywords["quantize_qrange"] = draw(st.sampled_from([None, (-128, 127), (-8, 7), (0, 15)]))
+    args = (one_or_each(draw, n, 1, 3),)
+    if not depthwise:
+        args = (out, *args)
+    if not lazy:
+        args = (channels, *args)
+    batch = (draw(sizes(0, 2)),) if draw(st.booleans()) else ()
+    x = TensorType((*batch, channels, *(draw(sizes(2, 6)) for _ in range(n))))
+    return Case(name, args, keywords, (x,))
+
+
+@st.composite
+def transposed(draw: st.DrawFn, name: str, n: int) -> Case:
+    groups = draw(sizes(1, 2))
+    channels = groups * draw(sizes(1, 2))
+    keywords: dict[str, Any] = {
+        "groups": groups,
+        "stride": one_or_each(draw, n, 1, 3),
+        "padding": one_or_each(draw, n, 0, 1),
+        "output_padding": one_or_each(draw, n, 0, 1),
+        "dilation": one_or_each(draw, n, 1, 2),
+        "bias": draw(st.booleans()),
+    }
+    args = (groups * draw(sizes(1, 2)), one_or_each(draw, n, 1, 3))
+    if not name.startswith("Lazy"):
+        args = (channels, *args)
+    batch = (draw(sizes(0, 2)),) if draw(st.booleans()) else ()
+    x = TensorType((*batch, channels, *(draw(sizes(1, 3)) for _ in range(n))))
+    wanted = {}
+    if draw(st.booleans()):
+        size = tuple(draw(sizes(2, 7)) for _ in range(n))
+        wanted["output_size"] = (
+            size if draw(st.booleans()) else (1, 1, *size)[-n - 1 - len(batch) :]
+        )
+    return Case(name, args, keywords, (x,), wanted)
+
+
+for row in ROWS:
+    dimensions = int(row.name[-2])
+    strategy = transposed if "Transpose" in row.name else convolution
+    deviations = (NO_INPUT_CHANNELS, NEGATIVE_PADDING, EMPTY_BATCH)
+    register(row.name, strategy(row.name, dimensions), deviations)
+
+
+@pytest.mark.parametrize("name", [row.name for row in ROWS])
+def test_row_agrees_with_torch(name: str) -> None:
+    check_row(name)
