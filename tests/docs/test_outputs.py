@@ -1,0 +1,61 @@
+"""The outputs that the docs show are what the commands print."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from doc_blocks import ROOT, Output, outputs, read, rewrite_output
+
+OUTPUTS = outputs()
+
+
+def run(command: str) -> str:
+    """Standard output, then standard error, of a ``lazyinspect`` command in the repository."""
+    program, *arguments = shlex.split(command)
+    assert program == "lazyinspect"
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "lazyinspect", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    text = done.stdout + "".join(
+        line for line in done.stderr.splitlines(keepends=True) if "NumPy" not in line
+    )
+    return "".join(line.rstrip() + "\n" for line in text.splitlines())
+
+
+def without_times(text: str) -> str:
+    """The text less what differs from one run and one machine to the next."""
+    text = re.sub(r"[\d.,]+ (ns|us|µs|ms|s)\b", "T", text)
+    text = re.sub(r"[\d.<]+ ?%", "P", text)
+    text = re.sub(r"(?m)^.*\bpython \d.*$", "", text)
+    return re.sub(r"[ ─━]+", " ", text)
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=str)
+def test_shown_output_is_what_the_command_prints(output: Output) -> None:
+    printed = run(output.command)
+    same = without_times(printed) == without_times(output.text)
+    if not same and os.environ.get("LAZYINSPECT_DOCS") == "write":
+        rewrite_output(output, printed)
+        return
+    assert without_times(output.text) == without_times(printed), "`make docs` rewrites it"
+
+
+def test_readme_shows_the_main_job() -> None:
+    commands = [output.command for output in OUTPUTS if output.page == "README.md"]
+    assert "lazyinspect run configs/mynet.yaml" in commands
+
+
+def test_readme_stays_under_200_lines() -> None:
+    assert len(read("README.md").splitlines()) < 200

@@ -1,0 +1,56 @@
+"""Every spec in the docs is planned, and every Python example runs."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from doc_blocks import ROOT, Block, blocks
+
+import lazyinspect
+from lazyinspect.errors import LazyinspectError
+
+
+def spec_file(block: Block, folder: Path) -> Path:
+    """The block as a file; ``steps=SHAPE`` marks steps without their spec around them."""
+    text = block.text
+    if "steps" in block.options:
+        text = f"input: [{block.options['steps']}]\nlayers:\n{textwrap.indent(text, '  ')}"
+    path = folder / "snippet.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+GOOD = [block for block in blocks("yaml") if "fails" not in block.options]
+BAD = [block for block in blocks("yaml") if "fails" in block.options]
+
+
+@pytest.mark.parametrize("block", GOOD, ids=str)
+def test_spec_in_the_docs_plans_in_every_variant(block: Block, tmp_path: Path) -> None:
+    path = spec_file(block, tmp_path)
+    spec = lazyinspect.api.load(str(path))
+    for variant in lazyinspect.api.variants(spec) or [None]:
+        plan = lazyinspect.plan(str(path), variant=variant)
+        assert len(plan.report().layers) > 1
+
+
+@pytest.mark.parametrize("block", BAD, ids=str)
+def test_broken_spec_in_the_docs_fails_as_the_docs_say(block: Block, tmp_path: Path) -> None:
+    path = spec_file(block, tmp_path)
+    with pytest.raises(LazyinspectError) as caught:
+        lazyinspect.plan(str(path))
+    assert [problem.code for problem in caught.value.problems] == [block.options["fails"]]
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_python_example_runs(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    code = compile(block.text, str(block), "exec")
+    namespace: dict[str, object] = {"__name__": "example"}
+    exec(code, namespace)
+    assert len(namespace) > 2
+
+
+def test_the_language_page_has_a_spec_for_each_of_its_chapters() -> None:
+    assert len([block for block in GOOD if block.page == "docs/spec.md"]) >= 25
