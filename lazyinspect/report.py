@@ -1,0 +1,160 @@
+"""The report's frozen data: what the plan computes and what the device shows. No torch here.
+
+The JSON form of these classes (``schema lazyinspect/report/1``) is a public contract. Units are
+in the names; an absent figure is None, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lazyinspect.shapes import Shape
+
+SCHEMA = "lazyinspect/report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTensor:
+    """A tensor at an edge: ``name`` is its key path in a nested value, or the input's name."""
+
+    name: str
+    shape: Shape
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Line and column (from 1) of a step in the spec."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A measured time with its spread, in nanoseconds."""
+
+    median: int
+    p10: int
+    p90: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One call of a module or tensor function, or of a container.
+
+    A container's figures are the sums below it. A tensor counts at the first row that uses it, so
+    that rows sum to the totals at every depth: a repeated call and a tied weight add nothing.
+    """
+
+    path: str
+    """As in ``named_modules``; the network itself is ``""``."""
+    call: int
+    """0 for the first call of the module at ``path``, then 1, 2, ..."""
+    depth: int
+    declared: str
+    """The name in the spec: ``LazyConv2d``."""
+    type: str
+    """What it became: ``Conv2d``."""
+    args: Mapping[str, Any]
+    """Explicit arguments by name, the inferred ones included."""
+    inputs: tuple[NamedTensor, ...]
+    outputs: tuple[NamedTensor, ...]
+    param_count: int
+    trainable_param_count: int
+    param_bytes: int
+    buffer_bytes: int
+    macs: int | None
+    """None: not known for this op; a container's sum leaves such rows out (see
+    ``unknown_macs``)."""
+    place: Place
+    used_at: tuple[Place, ...] = ()
+    """Inside a block: where the block is used, innermost use first."""
+    time_ns: Duration | None = None
+    unknown_macs: int = 0
+    """How many rows at or below this one have no MAC count. Not part of the JSON row."""
+    kind: str = "layer"
+    """``layer``, ``function``, ``parameter`` or ``container``. Not part of the JSON row."""
+
+    @property
+    def flops(self) -> int | None:
+        """2 x MACs."""
+        return None if self.macs is None else 2 * self.macs
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures of the whole network; a shared tensor counts once."""
+
+    param_count: int
+    trainable_param_count: int
+    param_bytes: int
+    buffer_bytes: int
+    macs: int | None
+    """Sum over the rows whose count is known; None where no row's is."""
+    rows_without_macs: int = 0
+    activation_bytes: int | None = None
+    peak_inference_bytes: int | None = None
+
+    @property
+    def flops(self) -> int | None:
+        """2 x MACs."""
+        return None if self.macs is None else 2 * self.macs
+
+
+@dataclass(frozen=True, slots=True)
+class SpecInfo:
+    """Which spec, and what it was resolved with."""
+
+    path: str
+    name: str
+    variant: str | None
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where the figures were taken. ``torch`` is None where torch was not loaded."""
+
+    lazyinspect: str
+    torch: str | None
+    python: str
+    device: str
+    device_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Time of the whole forward, without hooks."""
+
+    device: str
+    warmup: int
+    runs: int
+    forward_ns: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was compared with the plan on the device: ``layers`` rows that are no containers."""
+
+    device: str
+    layers: int
+    mismatches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A plan and what was observed. ``timing`` and ``verified`` are None where nothing ran."""
+
+    spec: SpecInfo
+    environment: Environment
+    inputs: tuple[NamedTensor, ...]
+    outputs: tuple[NamedTensor, ...]
+    layers: tuple[LayerRow, ...]
+    totals: Totals
+    timing: Timing | None = None
+    verified: Verified | None = None
+    notes: tuple[str, ...] = field(default=())
+    """Said to the person on standard error; not part of the JSON."""

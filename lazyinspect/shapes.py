@@ -1,0 +1,209 @@
+"""Tensor types and the integer arithmetic on sizes that the op table uses. No torch here.
+
+Sizes are ints today. The rows of the op table touch them only through the operators
+``+ - * // %``, comparisons and the helpers below, so that a symbolic size can replace them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from lazyinspect.errors import ShapeError
+
+Shape: TypeAlias = tuple[int, ...]
+
+ITEM_BYTES = {
+    "bool": 1, "uint8": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8,
+    "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8,
+    "complex32": 4, "complex64": 8, "complex128": 16,
+}  # fmt: skip
+"""Bytes per element of every dtype a spec may name."""
+
+_KIND = {"bool": 0, "uint8": 1, "int8": 1, "int16": 1, "int32": 1, "int64": 1}
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape and dtype of a tensor: all the planner knows of one."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def numel(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return prod(self.shape) * ITEM_BYTES[self.dtype]
+
+    def with_shape(self, *sizes: int) -> TensorType:
+        return TensorType(sizes, self.dtype)
+
+    def __str__(self) -> str:
+        return format_shape(self.shape)
+
+
+Value: TypeAlias = Any
+"""What flows along an edge: a TensorType, a tuple or dict of values, or a Python scalar
+(``None | bool | int | float``) given as a source."""
+
+
+def prod(sizes: Iterable[int]) -> int:
+    """Product of sizes, 1 for none."""
+    result = 1
+    for size in sizes:
+        result *= size
+    return result
+
+
+def format_shape(shape: Sequence[int]) -> str:
+    """``[1, 64, 56, 56]``, as specs and reports write it."""
+    return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def format_value(value: Value) -> str:
+    """A value for a message: shapes for tensors, nested for tuples."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(format_value, value)) + ")"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {format_value(v)}" for k, v in value.items()) + "}"
+    return str(value)
+
+
+def tensors_of(value: Value, path: str = "") -> Iterator[tuple[str, TensorType]]:
+    """Every tensor of a nested value with its key path, in order: ``("1.0", ...)``."""
+    if isinstance(value, TensorType):
+        yield path, value
+    elif isinstance(value, (tuple, dict)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from tensors_of(item, f"{path}.{key}" if path else str(key))
+
+
+def ntuple(value: int | tuple[int, ...], n: int) -> tuple[int, ...]:
+    """``3`` as ``(3, 3)``; a tuple as it is."""
+    return value if isinstance(value, tuple) else (value,) * n
+
+
+def windows(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> int:
+    """How many windows fit into ``size`` positions, padding included; below 1 where none does.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+    """
+    return (size - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def dim_index(dim: int, rank: int, argument: str = "dim") -> int:
+    """A dimension counted from the front.
+
+    Raises:
+        ShapeError: the tensor has no such dimension.
+    """
+    span = max(rank, 1)
+    if not -span <= dim < span:
+        raise ShapeError(
+            f"{argument} {dim} is out of range for a tensor of {rank} dimensions",
+            argument=argument,
+        )
+    return dim + span if dim < 0 else dim
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The shape that torch's broadcasting gives.
+
+    Raises:
+        ShapeError: two sizes differ and neither is 1.
+
+    Source: https://pytorch.org/docs/stable/notes/broadcasting.html
+    """
+    rank = max(map(len, shapes), default=0)
+    result = [1] * rank
+    for shape in shapes:
+        offset = rank - len(shape)
+        for index, size in enumerate(shape):
+            have = result[offset + index]
+            if have == 1:
+                result[offset + index] = size
+            elif size not in (1, have):
+                raise ShapeError(
+                    "shapes " + " and ".join(map(format_shape, shapes)) + " do not broadcast: "
+                    f"dimension {offset + index} is {have} and {size}",
+                )
+    return tuple(result)
+
+
+def is_float(dtype: str) -> bool:
+    return dtype in _FLOATS
+
+
+def is_integer(dtype: str) -> bool:
+    """Signed or unsigned integers; not bool."""
+    return _KIND.get(dtype) == 1
+
+
+def is_complex(dtype: str) -> bool:
+    return dtype.startswith("complex")
+
+
+def promote(*values: Value) -> str:
+    """The dtype that torch's type promotion gives tensors and Python scalars together.
+
+    A tensor with dimensions outranks one without, which outranks a Python scalar, unless the
+    lower rank is of a higher category (bool < int < float < complex).
+
+    Source: https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+    """
+    ranks: list[list[str]] = [[], [], []]
+    for value in values:
+        if isinstance(value, TensorType):
+            ranks[0 if value.shape else 1].append(value.dtype)
+        elif isinstance(value, bool):
+            ranks[2].append("bool")
+        elif isinstance(value, int):
+            ranks[2].append("int64")
+        elif isinstance(value, float):
+            ranks[2].append("float32")
+    result: str | None = None
+    for rank in ranks:
+        if not rank:
+            continue
+        here = rank[0]
+        for other in rank[1:]:
+            here = _promote_pair(here, other)
+        if result is None:
+            result = here
+        elif _category(here) > _category(result):
+            # a Python float beside integers gives the default dtype, not the scalar's own width
+            result = here
+    return result or "float32"
+
+
+def _category(dtype: str) -> int:
+    return _KIND.get(dtype, 3 if is_complex(dtype) else 2)
+
+
+def _promote_pair(a: str, b: str) -> str:
+    if a == b:
+        return a
+    ca, cb = _category(a), _category(b)
+    if ca != cb:
+        high, low = (a, b) if ca > cb else (b, a)
+        if high == "complex64" and low == "float64":
+            return "complex128"
+        return high
+    if ca == 1:
+        if "uint8" in (a, b):
+            other = b if a == "uint8" else a
+            return "int16" if other == "int8" else other
+        return max(a, b, key=lambda d: ITEM_BYTES[d])
+    if {a, b} == {"float16", "bfloat16"}:
+        return "float32"
+    return max(a, b, key=lambda d: ITEM_BYTES[d])

@@ -1,0 +1,1 @@
+"""YAML -> Spec: reading, grammar and formulas. Nothing is evaluated or executed here."""

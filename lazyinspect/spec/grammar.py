@@ -1,0 +1,267 @@
+"""Nodes -> Spec: the grammar of a whole file. Every problem is collected, then raised once."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from lazyinspect.errors import Mark, SpecError
+from lazyinspect.shapes import ITEM_BYTES
+from lazyinspect.spec.formula import RESERVED
+from lazyinspect.spec.model import (
+    REQUIRED_TYPES,
+    Expr,
+    GraphSpec,
+    InputSpec,
+    ParamSpec,
+    Spec,
+    TieSpec,
+)
+from lazyinspect.spec.names import BLOCK_KEYS, MERGES, SPEC_KEYS, STRUCTURE, did_you_mean
+from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence, read
+from lazyinspect.spec.steps import StepParser
+from lazyinspect.spec.values import Problems
+
+_INPUT_KEYS = ("shape", "dtype", "high")
+
+
+def parse_spec(text: str, path: str) -> Spec:
+    """The spec that a text holds; ``path`` is what messages call it.
+
+    Raises:
+        SpecError: with every problem that shows without planning.
+    """
+    root = read(text, path)
+    problems = Problems()
+    if not isinstance(root, Mapping):
+        problems.add(
+            "bad-spec", "a spec is a mapping with `input:` and `layers:`", root.mark,
+            help="write `layers:` above the steps",
+        )  # fmt: skip
+        raise SpecError(problems.found)
+    spec = _Parser(problems, root).spec(path)
+    if problems.found:
+        raise SpecError(sorted(problems.found, key=_position))
+    return spec
+
+
+def _position(problem: object) -> tuple[int, int]:
+    mark = getattr(problem, "mark", None)
+    return (mark.line, mark.column) if isinstance(mark, Mark) else (0, 0)
+
+
+class _Parser:
+    def __init__(self, problems: Problems, root: Mapping) -> None:
+        self.problems = problems
+        self.root = root
+        self.steps = StepParser(problems, _block_params(root.get("blocks")))
+
+    def spec(self, path: str) -> Spec:
+        root, mark = self.root, self.root.mark
+        for key, _ in root.pairs:
+            if key.text not in SPEC_KEYS:
+                self.problems.unknown_key(key, SPEC_KEYS, "a spec")
+        self._version(root.get("lazyinspect"))
+        variants, variant_marks = self._variants(root.get("variants"))
+        stem = "spec" if path == "-" else PurePath(path).stem
+        return Spec(
+            source=mark.source,
+            name=self._text(root.get("name"), "name") or stem,
+            description=self._text(root.get("description"), "description"),
+            inputs=self._inputs(root.get("input")),
+            params=self._params(root.get("params")),
+            variants=variants,
+            variant_marks=variant_marks,
+            blocks=self._blocks(root.get("blocks")),
+            network=self.steps.body(root, mark, {}, ""),
+            ties=self._ties(root.get("tie")),
+            mark=mark,
+        )
+
+    def _version(self, node: Node | None) -> None:
+        if node is not None and not (isinstance(node, Scalar) and node.value == 1):
+            self.problems.add(
+                "spec-version", "this file asks for a version of the language other than 1",
+                node.mark, help="write `lazyinspect: 1`, or use a newer lazyinspect",
+            )  # fmt: skip
+
+    def _text(self, node: Node | None, key: str) -> str:
+        if node is None:
+            return ""
+        if isinstance(node, Scalar):
+            return node.text
+        self.problems.add("bad-value", f"`{key}:` takes a text", node.mark)
+        return ""
+
+    def _mapping(self, node: Node | None, key: str, example: str) -> Mapping | None:
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            return None
+        if isinstance(node, Mapping):
+            return node
+        self.problems.add("bad-value", f"`{key}:` takes a mapping", node.mark, help=example)
+        return None
+
+    # -- inputs ---------------------------------------------------------------------------
+
+    def _inputs(self, node: Node | None) -> tuple[InputSpec, ...]:
+        if node is None:
+            return ()
+        if isinstance(node, Sequence):
+            return (self._input("input", node, node.mark),)
+        if isinstance(node, Scalar) or not node.pairs:
+            self.problems.add(
+                "bad-input", "`input:` takes a shape with its batch, or named inputs", node.mark,
+                help="write [1, 3, 224, 224], or {ids: {shape: [1, 64], dtype: int64}}",
+            )  # fmt: skip
+            return ()
+        if all(key.text in _INPUT_KEYS for key, _ in node.pairs):
+            return (self._input("input", node, node.mark),)
+        inputs = []
+        for key, value in node.pairs:
+            if key.text == "prev" or (key.text == "input" and len(node.pairs) > 1):
+                self.problems.add(
+                    "bad-name", f"`{key.text}` has a meaning of its own as a source", key.mark,
+                    help="give the input another name",
+                )  # fmt: skip
+            inputs.append(self._input(key.text, value, key.mark))
+        return tuple(inputs)
+
+    def _input(self, name: str, node: Node, mark: Mark) -> InputSpec:
+        dtype: str | None = None
+        high: Expr | None = None
+        shape: Node | None = node
+        if isinstance(node, Mapping):
+            for key, _ in node.pairs:
+                if key.text not in _INPUT_KEYS:
+                    self.problems.unknown_key(key, _INPUT_KEYS, "an input")
+            shape = node.get("shape")
+            dtype = self._dtype(node.get("dtype"))
+            high_node = node.get("high")
+            high = None if high_node is None else self.steps.expr(high_node)
+            if high_node is not None and (dtype is None or not dtype.startswith(("int", "uint"))):
+                self.problems.add(
+                    "bad-input", "`high:` bounds random integers, and this input is not of an "
+                    "integer dtype", high_node.mark, help="write `dtype: int64` beside it",
+                )  # fmt: skip
+        if isinstance(shape, Sequence):
+            return InputSpec(name, self.steps.expr(shape), dtype, high, mark)
+        where = mark if shape is None else shape.mark
+        self.problems.add(
+            "bad-input", f"the input `{name}` needs a shape", where,
+            help="write a list of sizes with the batch first: [1, 3, 224, 224]",
+        )  # fmt: skip
+        return InputSpec(name, Expr((), where, ()), dtype, high, mark)
+
+    def _dtype(self, node: Node | None) -> str | None:
+        if node is None:
+            return None
+        text = node.text if isinstance(node, Scalar) else ""
+        if text in ITEM_BYTES:
+            return text
+        self.problems.add(
+            "bad-dtype", f"there is no dtype `{text}`", node.mark,
+            help=did_you_mean(text, ITEM_BYTES, "one of " + " ".join(ITEM_BYTES)),
+        )  # fmt: skip
+        return None
+
+    # -- parameters -----------------------------------------------------------------------
+
+    def _params(self, node: Node | None) -> dict[str, ParamSpec]:
+        mapping = self._mapping(node, "params", "write {classes: 10}")
+        params: dict[str, ParamSpec] = {}
+        for key, value in mapping.pairs if mapping else ():
+            name = key.text
+            if name in RESERVED or not name.isidentifier():
+                reason = "has a meaning of its own in formulas" if name in RESERVED else (
+                    "is no name that a formula can read"
+                )  # fmt: skip
+                self.problems.add(
+                    "bad-name", f"a parameter cannot be called `{name}`: it {reason}", key.mark,
+                    help=f"write `{name}_`" if name in RESERVED else "use letters, digits and _",
+                )  # fmt: skip
+            if isinstance(value, Scalar) and value.plain and value.text in REQUIRED_TYPES:
+                params[name] = ParamSpec(name, value.text, None, key.mark)
+            else:
+                params[name] = ParamSpec(name, None, self.steps.expr(value), key.mark)
+        return params
+
+    def _variants(
+        self, node: Node | None
+    ) -> tuple[dict[str, dict[str, Expr]], dict[str, Mark]]:
+        mapping = self._mapping(node, "variants", "write {small: {}, large: {width: 2}}")
+        variants: dict[str, dict[str, Expr]] = {}
+        marks: dict[str, Mark] = {}
+        params = self.root.get("params")
+        known = [key.text for key, _ in params.pairs] if isinstance(params, Mapping) else []
+        for key, value in mapping.pairs if mapping else ():
+            overrides = self._mapping(value, key.text, "write {width: 2}")
+            if key.text == "all":
+                self.problems.add(
+                    "bad-name", "`all` means every variant, and cannot name one", key.mark
+                )
+            marks[key.text] = key.mark
+            variants[key.text] = {}
+            for name, expr in overrides.pairs if overrides else ():
+                if name.text not in known:
+                    self.problems.add(
+                        "unknown-parameter",
+                        f"the variant `{key.text}` sets `{name.text}`, which `params:` lacks",
+                        name.mark,
+                        help=did_you_mean(name.text, known, "declare it under `params:`"),
+                    )
+                variants[key.text][name.text] = self.steps.expr(expr)
+        return variants, marks
+
+    # -- blocks and ties ------------------------------------------------------------------
+
+    def _blocks(self, node: Node | None) -> dict[str, GraphSpec]:
+        mapping = self._mapping(node, "blocks", "write {Unit: {layers: [...]}}")
+        blocks: dict[str, GraphSpec] = {}
+        for key, value in mapping.pairs if mapping else ():
+            name = key.text
+            if not name[:1].isupper() or not name.isidentifier():
+                fixed = name[:1].upper() + name[1:]
+                self.problems.add(
+                    "bad-name", f"a block's name starts with a capital letter, and `{name}` "
+                    "does not", key.mark, help=f"write `{fixed}`" if fixed.isidentifier() else "",
+                )  # fmt: skip
+            if name in STRUCTURE or name in MERGES:
+                self.problems.add(
+                    "bad-name", f"`{name}` is an op of the language", key.mark,
+                    help=f"write `My{name}`",
+                )  # fmt: skip
+            if not isinstance(value, Mapping):
+                self.problems.add(
+                    "bad-block", f"the block `{name}` is a mapping with `layers:`", value.mark,
+                    help="write {layers: [...]}",
+                )  # fmt: skip
+                continue
+            for word, _ in value.pairs:
+                if word.text not in BLOCK_KEYS:
+                    self.problems.unknown_key(word, BLOCK_KEYS, f"the block `{name}`")
+            params = self._params(value.get("params"))
+            blocks[name] = self.steps.body(value, key.mark, params, name)
+        return blocks
+
+    def _ties(self, node: Node | None) -> tuple[TieSpec, ...]:
+        mapping = self._mapping(node, "tie", "write {lm_head.weight: wte.weight}")
+        ties = []
+        for key, value in mapping.pairs if mapping else ():
+            if isinstance(value, Scalar) and isinstance(value.value, str):
+                ties.append(TieSpec(key.text, value.text, key.mark, value.mark))
+            else:
+                self.problems.add(
+                    "bad-tie", "`tie:` takes names of tensors", value.mark,
+                    help="write {lm_head.weight: wte.weight}",
+                )  # fmt: skip
+        return tuple(ties)
+
+
+def _block_params(node: Node | None) -> dict[str, frozenset[str]]:
+    """Names of every block's parameters, which the grammar of its uses depends on."""
+    found: dict[str, frozenset[str]] = {}
+    if isinstance(node, Mapping):
+        for key, value in node.pairs:
+            params = value.get("params") if isinstance(value, Mapping) else None
+            pairs = params.pairs if isinstance(params, Mapping) else ()
+            found[key.text] = frozenset(name.text for name, _ in pairs)
+    return found

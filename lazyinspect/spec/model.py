@@ -1,0 +1,215 @@
+"""What a spec says: frozen data with a position for everything. Formulas are unevaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from lazyinspect.errors import Mark, Source
+from lazyinspect.spec.formula import Formula
+
+REQUIRED_TYPES = ("int", "float", "bool", "str", "layer")
+"""What stands for a default where a parameter must be given."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expr:
+    """A value to be evaluated: a scalar, a formula, a list, or a layer given as a value."""
+
+    value: Any
+    """A Python scalar, a Formula, a tuple of Expr, or a LayerExpr."""
+    mark: Mark
+    constant: Any
+    """The evaluated value where it needs no scope, else :data:`OPEN`."""
+
+
+class _Open:
+    def __repr__(self) -> str:
+        return "open"
+
+
+OPEN: Any = _Open()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerExpr:
+    """``{LeakyReLU: 0.1}`` as a value."""
+
+    op: str
+    args: ArgsExpr
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArgsExpr:
+    """Arguments as written."""
+
+    positional: tuple[Expr, ...] = ()
+    keywords: Mapping[str, Expr] = field(default_factory=dict)
+    keyword_marks: Mapping[str, Mark] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """A name with formulas in braces: ``denselayer{i+1}``."""
+
+    text: str
+    parts: tuple[str | Formula, ...]
+
+
+Name: TypeAlias = "str | Template"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Label:
+    """A source that names a value."""
+
+    name: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """A source that is an inline list of steps."""
+
+    layers: Layers
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """A nested list of sources in ``from:``, a tuple."""
+
+    items: tuple[SourceExpr, ...]
+    mark: Mark
+
+
+SourceExpr: TypeAlias = "Label | Expr | Branch | Group"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sources:
+    """``from:``, or the sources of a merge."""
+
+    positional: tuple[SourceExpr, ...]
+    keywords: Mapping[str, SourceExpr]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepSpec:
+    """One step as written."""
+
+    op: str
+    """A layer, function, merge, block or dotted class; ``Sequential``, ``Graph``, ``Parameter``,
+    ``use``, ``splice``; or ``$`` where ``layer`` says it."""
+    mark: Mark
+    """Of the op's name."""
+    args: ArgsExpr = ArgsExpr()
+    name: Name | None = None
+    """The key, in a mapping."""
+    name_mark: Mark | None = None
+    layer: Formula | None = None
+    """``$act``: which parameter holds the layer."""
+    body: GraphSpec | None = None
+    """Of Sequential, Graph and splice."""
+    merge: Sources | None = None
+    """A merge's sources as written in its arguments."""
+    sources: Sources | None = None
+    """``from:``."""
+    labels: tuple[tuple[str, Mark], ...] = ()
+    """``as:``; several unpack a tuple."""
+    unpack: bool = False
+    condition: Expr | None = None
+    """``if:``."""
+    repeat: Expr | None = None
+    each: tuple[str, Mark] | None = None
+    pick: Expr | None = None
+    become: tuple[str, Mark] | None = None
+    expect: tuple[Expr | None, ...] | None = None
+    """``expect:``; None for ``_``."""
+    expect_mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layers:
+    """Steps, as a list or under names."""
+
+    steps: tuple[StepSpec, ...]
+    named: bool
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputSpec:
+    """``output:``: a label, a list, or a mapping of labels."""
+
+    labels: tuple[tuple[str, Mark], ...]
+    keys: tuple[str, ...] | None
+    """Of a mapping."""
+    single: bool
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParamSpec:
+    """A parameter of the network or of a block."""
+
+    name: str
+    required: str | None
+    """One of REQUIRED_TYPES, or None where there is a default."""
+    default: Expr | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GraphSpec:
+    """Steps with their own inputs and output: a block, ``Graph:``, or (inputs None) a
+    Sequential that reads the values around it."""
+
+    layers: Layers
+    mark: Mark
+    inputs: tuple[tuple[str, Mark], ...] | None = None
+    output: OutputSpec | None = None
+    params: Mapping[str, ParamSpec] = field(default_factory=dict)
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputSpec:
+    """One input of the network."""
+
+    name: str
+    shape: Expr
+    dtype: str | None
+    high: Expr | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TieSpec:
+    """``path: source``: two names for one tensor."""
+
+    path: str
+    source: str
+    mark: Mark
+    source_mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spec:
+    """A whole file."""
+
+    source: Source
+    name: str
+    description: str
+    inputs: tuple[InputSpec, ...]
+    """Empty where the file has no ``input:``."""
+    params: Mapping[str, ParamSpec]
+    variants: Mapping[str, Mapping[str, Expr]]
+    variant_marks: Mapping[str, Mark]
+    blocks: Mapping[str, GraphSpec]
+    network: GraphSpec
+    ties: tuple[TieSpec, ...]
+    mark: Mark

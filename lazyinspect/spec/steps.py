@@ -1,0 +1,378 @@
+"""Nodes -> steps: the grammar below ``layers:``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+from typing import Any
+
+from lazyinspect.errors import Mark
+from lazyinspect.spec.model import (
+    ArgsExpr,
+    Branch,
+    Expr,
+    GraphSpec,
+    Group,
+    Label,
+    Layers,
+    Name,
+    OutputSpec,
+    ParamSpec,
+    SourceExpr,
+    Sources,
+    StepSpec,
+)
+from lazyinspect.spec.names import GRAPH_KEYS, MERGES, STEP_KEYS, did_you_mean
+from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence
+from lazyinspect.spec.values import Problems, ValueParser
+
+
+class StepParser(ValueParser):
+    """Parses layers and steps. ``block_params``: names of each block's parameters."""
+
+    def __init__(self, problems: Problems, block_params: Table[str, frozenset[str]]) -> None:
+        super().__init__(problems)
+        self.block_params = block_params
+
+    # -- layers ---------------------------------------------------------------------------
+
+    def layers(self, node: Node, *, where: str) -> Layers:
+        """``layers:``, or what ``Sequential:`` holds."""
+        if isinstance(node, Sequence):
+            listed = [self.step(item) for item in node.items]
+            steps = tuple(step for step in listed if step is not None)
+            return self._nonempty(Layers(steps, False, node.mark), bool(node.items), where)
+        if isinstance(node, Mapping):
+            named = [self.named_step(key, value) for key, value in node.pairs]
+            steps = tuple(step for step in named if step is not None)
+            return self._nonempty(Layers(steps, True, node.mark), bool(node.pairs), where)
+        if node.value is None:
+            return self._nonempty(Layers((), False, node.mark), False, where)
+        self.problems.add(
+            "bad-layers",
+            f"{where} is a list of steps, or a mapping of names to steps",
+            node.mark,
+            help=f"write [{node.text}]",
+        )
+        return Layers((), False, node.mark)
+
+    def _nonempty(self, layers: Layers, given: bool, where: str) -> Layers:
+        if not given:
+            self.problems.add(
+                "empty-layers", f"{where} is empty", layers.mark, help="write at least one step"
+            )
+        return layers
+
+    def named_step(self, key: Scalar, node: Node) -> StepSpec | None:
+        return self.step(node, name=self.name(key), name_mark=key.mark)
+
+    def step(
+        self, node: Node, *, name: Name | None = None, name_mark: Mark | None = None
+    ) -> StepSpec | None:
+        """One step: a name, a list, or a mapping with one op."""
+        fields: dict[str, Any] = {"name": name, "name_mark": name_mark}
+        if isinstance(node, Scalar):
+            return self._word(node, fields)
+        if isinstance(node, Sequence):
+            body = GraphSpec(self.layers(node, where="this list of steps"), node.mark)
+            return StepSpec("Sequential", node.mark, body=body, **fields)
+        return self._mapping(node, fields)
+
+    def _word(self, node: Scalar, fields: dict[str, Any]) -> StepSpec | None:
+        text = node.text
+        if isinstance(node.value, str) and text.startswith("$") and not text.startswith("$$"):
+            formula = self.formula(node)
+            return None if formula is None else StepSpec("$", node.mark, layer=formula, **fields)
+        if not isinstance(node.value, str):
+            self.problems.add(
+                "bad-step",
+                f"a step is the name of a layer or function, and this is {text or 'empty'}",
+                node.mark,
+                help="write for instance ReLU, or {LazyConv2d: [64, 3]}",
+            )
+            return None
+        if text in ("Sequential", "Graph", "Parameter", "use", "splice"):
+            self.problems.add(
+                "missing-argument", f"`{text}` needs its argument", node.mark,
+                help=_STRUCTURE_HELP[text],
+            )  # fmt: skip
+            return None
+        if text in MERGES:
+            fields["merge"] = Sources((), {}, node.mark)
+        return StepSpec(text, node.mark, **fields)
+
+    def _mapping(self, node: Mapping, fields: dict[str, Any]) -> StepSpec | None:
+        ops = [(key, value) for key, value in node.pairs if key.text not in STEP_KEYS]
+        if len(ops) != 1:
+            self._wrong_op_count(node, ops)
+            return None
+        key, argument = ops[0]
+        for word, value in node.pairs:
+            if word.text in STEP_KEYS:
+                self._step_key(word, value, fields)
+        return self._op(key, argument, fields)
+
+    def _wrong_op_count(self, node: Mapping, ops: list[tuple[Scalar, Node]]) -> None:
+        if not ops:
+            self.problems.add(
+                "bad-step", "this step has no op", node.mark,
+                help="write for instance {ReLU: , from: x}",
+            )  # fmt: skip
+            return
+        for key, _ in ops:
+            near = did_you_mean(key.text, STEP_KEYS)
+            if near and key.text[:1].islower() and key.text not in MERGES:
+                self.problems.add(
+                    "unknown-key", f"a step has no key `{key.text}`", key.mark, help=near
+                )
+                return
+        names = ", ".join(f"`{key.text}`" for key, _ in ops[:3])
+        self.problems.add(
+            "bad-step",
+            f"a step has one op, and this has {len(ops)}: {names}",
+            ops[1][0].mark,
+            help="steps under names stand below `Sequential:`; in a list each has its own dash",
+        )
+
+    # -- the op and its argument ----------------------------------------------------------
+
+    def _op(self, key: Scalar, argument: Node, fields: dict[str, Any]) -> StepSpec | None:
+        op = key.text
+        if op.startswith("$"):
+            formula = self.formula(key)
+            if not (isinstance(argument, Scalar) and argument.value is None):
+                self.problems.add(
+                    "bad-step",
+                    "a layer held by a parameter brings its own arguments",
+                    argument.mark,
+                    help=f"give them where `{op[1:]}` is set: {{{op[1:]}: {{LeakyReLU: 0.1}}}}",
+                )
+            return None if formula is None else StepSpec("$", key.mark, layer=formula, **fields)
+        if op in ("Sequential", "splice"):
+            body = GraphSpec(self.layers(argument, where=f"`{op}:`"), argument.mark)
+            if op == "splice":
+                self._splice(key, body, fields)
+            return StepSpec(op, key.mark, body=body, **fields)
+        if op == "Graph":
+            graph = self.graph(argument, key.mark)
+            return None if graph is None else StepSpec(op, key.mark, body=graph, **fields)
+        if op == "use":
+            label = self.label(argument, "`use:`")
+            if label is None:
+                return None
+            target = Expr(label[0], label[1], label[0])
+            return StepSpec(op, key.mark, args=ArgsExpr((target,)), **fields)
+        if op in MERGES:
+            merge, args = self._merge(argument)
+            return StepSpec(op, key.mark, args=args, merge=merge, **fields)
+        params = self.block_params.get(op)
+        known = None if params is None else params.__contains__
+        return StepSpec(op, key.mark, args=self.args(argument, known), **fields)
+
+    def _splice(self, key: Scalar, body: GraphSpec, fields: dict[str, Any]) -> None:
+        if body.layers.named:
+            self.problems.add(
+                "bad-step",
+                "`splice:` takes a list of steps",
+                body.mark,
+                help="its steps join the enclosing list, where they have indices, not names",
+            )
+        if fields["name"] is not None:
+            self.problems.add(
+                "bad-step",
+                "`splice:` stands in a list, not under a name",
+                key.mark,
+                help="under a name write the list of steps itself",
+            )
+        for word in ("sources", "labels", "each", "pick", "become", "expect"):
+            if fields.get(word):
+                written = {"sources": "from", "labels": "as"}.get(word, word)
+                self.problems.add(
+                    "bad-step", f"`splice:` takes no `{written}:`", key.mark,
+                    help=f"put `{written}:` on the step inside",
+                )  # fmt: skip
+
+    def graph(self, node: Node, mark: Mark) -> GraphSpec | None:
+        """``Graph: {input, layers, output}``."""
+        if not isinstance(node, Mapping):
+            self.problems.add(
+                "bad-step", "`Graph:` takes a mapping with `layers:`", node.mark,
+                help=_STRUCTURE_HELP["Graph"],
+            )  # fmt: skip
+            return None
+        for key, _ in node.pairs:
+            if key.text not in GRAPH_KEYS:
+                self.problems.unknown_key(key, GRAPH_KEYS, "`Graph:`")
+        return self.body(node, mark, {}, "Graph")
+
+    def body(
+        self, node: Mapping, mark: Mark, params: Table[str, ParamSpec], name: str
+    ) -> GraphSpec:
+        """Inputs, layers and output of a block, a Graph or the network."""
+        layers_node = node.get("layers")
+        if layers_node is None:
+            self.problems.add(
+                "missing-key", f"`{name or 'the spec'}` has no `layers:`", mark,
+                help="write `layers:` with a list of steps",
+            )  # fmt: skip
+            layers = Layers((), False, mark)
+        else:
+            layers = self.layers(layers_node, where="`layers:`")
+        output_node = node.get("output")
+        return GraphSpec(
+            layers,
+            mark,
+            inputs=self._input_names(node.get("input")) if name else (),
+            output=None if output_node is None else self.output(output_node),
+            params=params,
+            name=name,
+        )
+
+    def _input_names(self, node: Node | None) -> tuple[tuple[str, Mark], ...]:
+        if node is None:
+            return ()
+        items = node.items if isinstance(node, Sequence) else (node,)
+        names = [self.label(item, "`input:`") for item in items]
+        found = [name for name in names if name is not None]
+        seen: set[str] = set()
+        for name, mark in found:
+            if name in seen or name == "prev" or (name == "input" and len(found) > 1):
+                self.problems.add(
+                    "bad-name", f"`{name}` cannot name this input", mark,
+                    help="give each input a name of its own",
+                )  # fmt: skip
+            seen.add(name)
+        return tuple(found)
+
+    def output(self, node: Node) -> OutputSpec:
+        """``output:``."""
+        keys: tuple[str, ...] | None = None
+        if isinstance(node, Mapping):
+            keys = tuple(key.text for key, _ in node.pairs)
+            labels = [self.label(value, "`output:`") for _, value in node.pairs]
+        elif isinstance(node, Sequence):
+            labels = [self.label(value, "`output:`") for value in node.items]
+        else:
+            labels = [self.label(node, "`output:`")]
+        if not labels:
+            self.problems.add(
+                "empty-output", "`output:` names nothing", node.mark,
+                help="name a step, or leave it out: the last step's output is meant then",
+            )  # fmt: skip
+        found = tuple(label for label in labels if label is not None)
+        return OutputSpec(found, keys, isinstance(node, Scalar), node.mark)
+
+    # -- keys beside the op ---------------------------------------------------------------
+
+    def _step_key(self, key: Scalar, node: Node, fields: dict[str, Any]) -> None:
+        word = key.text
+        if word == "from":
+            fields["sources"] = self.sources(node)
+        elif word == "as":
+            fields["unpack"] = isinstance(node, Sequence)
+            items = node.items if isinstance(node, Sequence) else (node,)
+            labels = [self.label(item, "`as:`") for item in items]
+            fields["labels"] = tuple(label for label in labels if label is not None)
+            for label in fields["labels"]:
+                if label[0] in ("prev", "input"):
+                    self.problems.add(
+                        "bad-label", f"`{label[0]}` has a meaning of its own as a source",
+                        label[1], help=f"write `{label[0]}_`",
+                    )  # fmt: skip
+        elif word == "if":
+            fields["condition"] = self.expr(node)
+        elif word in ("repeat", "pick"):
+            fields[word] = self.expr(node)
+        elif word == "each":
+            fields["each"] = self.label(node, "`each:`")
+        elif word == "become":
+            fields["become"] = self.label(node, "`become:`")
+        else:
+            fields["expect_mark"] = key.mark
+            fields["expect"] = self.expectation(node)
+
+    def expectation(self, node: Node) -> tuple[Expr | None, ...] | None:
+        """``expect:``: sizes, ``_`` for any."""
+        if not isinstance(node, Sequence):
+            self.problems.add(
+                "bad-expect", "`expect:` takes a list with an entry for each dimension",
+                node.mark, help="write for instance [_, 64, 56, 56]; `_` matches any size",
+            )  # fmt: skip
+            return None
+        entries: list[Expr | None] = []
+        for item in node.items:
+            if isinstance(item, Scalar) and item.text == "_":
+                entries.append(None)
+                continue
+            entry = self.expr(item)
+            if not isinstance(item, Scalar) or not (
+                type(item.value) is int or item.text.startswith("$")
+            ):
+                self.problems.add(
+                    "bad-expect", "a size is an integer, a formula, or `_`", item.mark
+                )
+            entries.append(entry)
+        return tuple(entries)
+
+    # -- sources --------------------------------------------------------------------------
+
+    def sources(self, node: Node) -> Sources:
+        """``from:``."""
+        if isinstance(node, Mapping):
+            keywords = {key.text: self.source(value) for key, value in node.pairs}
+            return Sources((), keywords, node.mark)
+        items = node.items if isinstance(node, Sequence) else (node,)
+        if not items:
+            self.problems.add("bad-source", "`from:` names nothing", node.mark)
+        return Sources(tuple(self.source(item) for item in items), {}, node.mark)
+
+    def source(self, node: Node) -> SourceExpr:
+        """One source in ``from:``; a nested list is a tuple."""
+        if isinstance(node, Scalar):
+            return self._scalar_source(node)
+        if isinstance(node, Sequence):
+            return Group(tuple(self.source(item) for item in node.items), node.mark)
+        self.problems.add(
+            "bad-source", "a source is a label, a number, a formula or a list", node.mark,
+            help="give the step a name, and name it here",
+        )  # fmt: skip
+        return Expr(None, node.mark, None)
+
+    def _scalar_source(self, node: Scalar) -> SourceExpr:
+        if isinstance(node.value, str) and not node.text.startswith("$"):
+            return Label(node.text, node.mark)
+        return self.expr(node)
+
+    def _merge(self, node: Node) -> tuple[Sources, ArgsExpr]:
+        """A merge's argument: sources, with keywords last."""
+        if isinstance(node, Mapping):
+            return Sources((), {}, node.mark), self.args(node)
+        items = list(node.items) if isinstance(node, Sequence) else [node]
+        if isinstance(node, Scalar) and node.value is None:
+            items = []
+        args = ArgsExpr()
+        if items and isinstance(items[-1], Mapping):
+            args = self.args(items.pop())
+        sources: list[SourceExpr] = []
+        for item in items:
+            if isinstance(item, Sequence):
+                layers = self.layers(item, where="this inline branch")
+                sources.append(Branch(layers, item.mark))
+            elif isinstance(item, Scalar):
+                sources.append(self._scalar_source(item))
+            else:
+                self.problems.add(
+                    "bad-source",
+                    "a source is a label, a number, a formula, or a list of steps",
+                    item.mark,
+                    help="put an inline branch in brackets: [LazyConv2d: [8, 3]]",
+                )
+        return Sources(tuple(sources), {}, node.mark), args
+
+
+_STRUCTURE_HELP = {
+    "Sequential": "write {Sequential: [LazyLinear: 10, ReLU]}",
+    "Graph": "write {Graph: {input: [x], layers: [...]}}",
+    "Parameter": "write {Parameter: [1, 1, 768]}",
+    "use": "write {use: NAME}, the name of an earlier step",
+    "splice": "write {splice: [...], repeat: 3}",
+}
