@@ -181,9 +181,17 @@ def promote(*values: Value) -> str:
         if result is None:
             result = here
         elif _category(here) > _category(result):
-            # a Python float beside integers gives the default dtype, not the scalar's own width
-            result = here
+            # floats beside a complex number of a lower rank keep their width
+            result = _COMPLEX_OF.get(result, here) if is_complex(here) else here
     return result or "float32"
+
+
+_COMPLEX_OF = {
+    "float16": "complex32",
+    "bfloat16": "complex64",
+    "float32": "complex64",
+    "float64": "complex128",
+}
 
 
 def _category(dtype: str) -> int:
@@ -196,14 +204,12 @@ def _promote_pair(a: str, b: str) -> str:
     ca, cb = _category(a), _category(b)
     if ca != cb:
         high, low = (a, b) if ca > cb else (b, a)
-        if high == "complex64" and low == "float64":
-            return "complex128"
+        if ca + cb == 5:  # complex beside float: the wider of the two, complex
+            return max(high, _COMPLEX_OF[low], key=ITEM_BYTES.__getitem__)
         return high
-    if ca == 1:
-        if "uint8" in (a, b):
-            other = b if a == "uint8" else a
-            return "int16" if other == "int8" else other
-        return max(a, b, key=lambda d: ITEM_BYTES[d])
+    if ca == 1 and "uint8" in (a, b):
+        other = b if a == "uint8" else a
+        return "int16" if other == "int8" else other
     if {a, b} == {"float16", "bfloat16"}:
         return "float32"
-    return max(a, b, key=lambda d: ITEM_BYTES[d])
+    return max(a, b, key=ITEM_BYTES.__getitem__)

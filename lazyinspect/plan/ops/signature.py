@@ -151,7 +151,9 @@ class Signature:
         variadic = slots[-1] if slots and slots[-1].variadic else None
         if variadic is not None:
             slots.pop()
-            given[variadic.name] = tuple(positional[len(slots) :])
+            rest = tuple(positional[len(slots) :])
+            if rest or variadic.name not in keywords:
+                given[variadic.name] = rest
             positional = positional[: len(slots)]
         if len(positional) > len(slots):
             limit = f"at most {len(slots)}" if slots else "no"

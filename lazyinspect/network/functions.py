@@ -1,0 +1,331 @@
+"""Name of a tensor function or merge -> the callable of torch that runs it.
+
+Every callable is plain torch, out of place and without Python control flow on values, so that
+``torch.compile`` and ``torch.export`` go through it. Sources are positional, the arguments of
+the op table's signature are keywords: ``function("permute")(x, dims=(0, 2, 1))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lazyinspect.plan import ops
+from lazyinspect.shapes import ITEM_BYTES
+
+Number: TypeAlias = bool | int | float
+
+_DTYPES: dict[str | None, torch.dtype | None] = {
+    None: None,
+    **{name: getattr(torch, name) for name in ITEM_BYTES},
+}
+
+
+def call_function(
+    name: str, values: tuple[Any, ...], keywords: Mapping[str, Any], args: Mapping[str, Any]
+) -> Any:
+    """Run a function once, with sources by position or by name, and bound arguments.
+
+    Raises:
+        ArgumentError: the sources do not fit the function's.
+    """
+    return function(name)(*ordered_sources(name, values, keywords), **args)
+
+
+def ordered_sources(
+    name: str, values: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """All sources of a function by position; absent ones as their default.
+
+    Raises:
+        ArgumentError: the sources do not fit the function's.
+    """
+    if not keywords:
+        return tuple(values)
+    row = ops.eager(ops.table()[name])
+    given = row.inputs.bind(values, keywords)
+    return tuple(given.get(p.name, p.default) for p in row.inputs.parameters)
+
+
+@cache
+def function(name: str) -> Callable[..., Any]:
+    """The callable of a function or merge: ``fn(*sources, **arguments)``.
+
+    Raises:
+        KeyError: the name is neither.
+    """
+    return _FUNCTIONS[name]
+
+
+def names() -> frozenset[str]:
+    """Every function and merge that can run."""
+    return frozenset(_FUNCTIONS)
+
+
+def cat_broadcast(values: Sequence[Any], dim: int, is_parameter: Sequence[bool]) -> tuple[Any, ...]:
+    """The sources of ``cat`` with its Parameters of leading size 1 expanded over the batch.
+
+    The planner's function of this name, on tensors: see ``lazyinspect.plan.ops.merges``.
+    """
+    batch = next(
+        (
+            value.shape[0]
+            for value in _flat([v for v, own in zip(values, is_parameter, strict=True) if not own])
+            if value.dim()
+        ),
+        None,
+    )
+    if batch is None:
+        return tuple(values)
+    return tuple(
+        value.expand(batch, *value.shape[1:])
+        if own and value.dim() and value.shape[0] == 1 and dim % value.dim() != 0
+        else value
+        for value, own in zip(values, is_parameter, strict=True)
+    )
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    result: list[Any] = []
+    for value in values:
+        if isinstance(value, (tuple, list)):
+            result.extend(_flat(value))
+        else:
+            result.append(value)
+    return result
+
+
+def _integers(value: Any) -> tuple[int, ...]:
+    """``(2, 3)``, ``((2, 3),)`` and ``2`` as torch's variadic sizes read them."""
+    if isinstance(value, int):
+        return (value,)
+    if len(value) == 1 and isinstance(value[0], tuple):
+        return value[0]
+    return tuple(value)
+
+
+def _scalar(number: Number, like: Tensor) -> Tensor:
+    """A number as a tensor that promotes as the number itself would beside ``like``."""
+    return torch.full((), number, dtype=torch.result_type(like, number), device=like.device)
+
+
+# --- merges
+
+
+def _add_pair(x: Any, y: Any, alpha: float) -> Any:
+    if isinstance(x, Tensor):
+        return torch.add(x, y, alpha=alpha)
+    if isinstance(y, Tensor):
+        return torch.add(_scalar(x, y), y, alpha=alpha)
+    return x + alpha * y
+
+
+def _add(*sources: Any, alpha: float = 1) -> Tensor:
+    result, *others = _flat(sources)
+    for other in others:
+        result = _add_pair(result, other, alpha)
+    return _merged(result, others)
+
+
+def _mul(*sources: Any) -> Tensor:
+    result, *others = _flat(sources)
+    for other in others:
+        if isinstance(result, Tensor):
+            result = torch.mul(result, other)
+        else:
+            result = torch.mul(other, result) if isinstance(other, Tensor) else result * other
+    return _merged(result, others)
+
+
+def _merged(result: Any, others: Sequence[Any]) -> Tensor:
+    if not others or not isinstance(result, Tensor):
+        raise TypeError("a merge takes two sources or more, one of them a tensor")
+    return result
+
+
+def _sub(x: Any, other: Any, *, alpha: float = 1) -> Tensor:
+    if isinstance(x, Tensor):
+        return torch.sub(x, other, alpha=alpha)
+    return torch.rsub(other, x, alpha=alpha)
+
+
+def _div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    if not isinstance(x, Tensor):
+        x = _scalar(x, other)
+    return torch.div(x, other, rounding_mode=rounding_mode)
+
+
+def _cat(*sources: Any, dim: int = 1) -> Tensor:
+    return torch.cat(_flat(sources), dim)
+
+
+def _stack(*sources: Any, dim: int = 1) -> Tensor:
+    return torch.stack(_flat(sources), dim)
+
+
+def _einsum(*operands: Any, equation: str) -> Tensor:
+    return torch.einsum(equation, *_flat(operands))
+
+
+# --- elementwise
+
+
+def _second(source: Any, argument: Any) -> Any:
+    if (source is None) == (argument is None):
+        raise TypeError("the second operand is a source or an argument, one of the two")
+    return argument if source is None else source
+
+
+def _binary(run: Callable[[Tensor, Any], Tensor]) -> Callable[..., Tensor]:
+    def call(x: Tensor, source: Tensor | None = None, *, other: Number | None = None) -> Tensor:
+        return run(x, _second(source, other))
+
+    return call
+
+
+def _pow(x: Tensor, source: Tensor | None = None, *, exponent: Number | None = None) -> Tensor:
+    return torch.pow(x, _second(source, exponent))
+
+
+def _maximum(x: Tensor, other: Any) -> Tensor:
+    return torch.maximum(x, other if isinstance(other, Tensor) else _scalar(other, x))
+
+
+def _minimum(x: Tensor, other: Any) -> Tensor:
+    return torch.minimum(x, other if isinstance(other, Tensor) else _scalar(other, x))
+
+
+def _where(
+    x: Tensor, condition: Tensor, source: Tensor | None = None, *, other: Number | None = None
+) -> Tensor:
+    return torch.where(condition, x, _second(source, other))
+
+
+# --- functions that take a dtype by name, or sizes one by one
+
+
+def _with_dtype(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def call(x: Tensor, *, dtype: str | None = None, **args: Any) -> Tensor:
+        return run(x, **args, dtype=_DTYPES[dtype])
+
+    return call
+
+
+def _with_sizes(
+    run: Callable[[Tensor, tuple[int, ...]], Tensor], name: str
+) -> Callable[..., Tensor]:
+    def call(x: Tensor, **args: Any) -> Tensor:
+        return run(x, _integers(args[name]))
+
+    return call
+
+
+def _chunk(x: Tensor, *, chunks: int, dim: int = 1) -> tuple[Tensor, ...]:
+    return torch.chunk(x, chunks, dim)
+
+
+def _split(x: Tensor, *, split_size: Any, dim: int = 1) -> tuple[Tensor, ...]:
+    return torch.split(x, split_size if isinstance(split_size, int) else list(split_size), dim)
+
+
+def _unbind(x: Tensor, *, dim: int = 1) -> tuple[Tensor, ...]:
+    return torch.unbind(x, dim)
+
+
+def _squeeze(x: Tensor, *, dim: Any = None) -> Tensor:
+    return torch.squeeze(x) if dim is None else torch.squeeze(x, dim)
+
+
+def _roll(x: Tensor, *, shifts: Any, dims: Any = None) -> Tensor:
+    return torch.roll(x, shifts, () if dims is None else dims)
+
+
+def _gather(x: Tensor, index: Tensor, *, dim: int) -> Tensor:
+    return torch.gather(x, dim, index)
+
+
+def _positions(x: Tensor, *, dim: int) -> Tensor:
+    """0 to n-1 along ``dim``, as a row of a batch of one."""
+    return torch.arange(x.shape[dim], device=x.device).unsqueeze(0)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    "matmul": torch.matmul,
+    "cat": _cat,
+    "stack": _stack,
+    "scaled_dot_product_attention": F.scaled_dot_product_attention,
+    "einsum": _einsum,
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softmax": _with_dtype(torch.softmax),
+    "log_softmax": _with_dtype(torch.log_softmax),
+    "exp": torch.exp,
+    "log": torch.log,
+    "sqrt": torch.sqrt,
+    "rsqrt": torch.rsqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "square": torch.square,
+    "neg": torch.neg,
+    "abs": torch.abs,
+    "clamp": torch.clamp,
+    "pow": _pow,
+    "multiply": _binary(torch.mul),
+    "floor_divide": _binary(torch.floor_divide),
+    "remainder": _binary(torch.remainder),
+    "maximum": _binary(_maximum),
+    "minimum": _binary(_minimum),
+    "eq": _binary(torch.eq),
+    "ne": _binary(torch.ne),
+    "gt": _binary(torch.gt),
+    "ge": _binary(torch.ge),
+    "lt": _binary(torch.lt),
+    "le": _binary(torch.le),
+    "where": _where,
+    "mean": _with_dtype(torch.mean),
+    "sum": _with_dtype(torch.sum),
+    "amax": torch.amax,
+    "amin": torch.amin,
+    "var": torch.var,
+    "std": torch.std,
+    "norm": _with_dtype(torch.norm),
+    "cumsum": _with_dtype(torch.cumsum),
+    "flatten": torch.flatten,
+    "unflatten": torch.unflatten,
+    "reshape": _with_sizes(Tensor.reshape, "shape"),
+    "view": _with_sizes(Tensor.view, "size"),
+    "permute": _with_sizes(torch.permute, "dims"),
+    "transpose": torch.transpose,
+    "movedim": torch.movedim,
+    "squeeze": _squeeze,
+    "unsqueeze": torch.unsqueeze,
+    "expand": _with_sizes(Tensor.expand, "size"),
+    "repeat": _with_sizes(Tensor.repeat, "repeats"),
+    "tile": _with_sizes(torch.tile, "dims"),
+    "select": torch.select,
+    "narrow": torch.narrow,
+    "chunk": _chunk,
+    "split": _split,
+    "unbind": _unbind,
+    "gather": _gather,
+    "triu": torch.triu,
+    "tril": torch.tril,
+    "flip": _with_sizes(torch.flip, "dims"),
+    "roll": _roll,
+    "one_hot": F.one_hot,
+    "positions": _positions,
+    "pad": F.pad,
+    "interpolate": F.interpolate,
+}
