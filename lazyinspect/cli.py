@@ -1,0 +1,389 @@
+"""Command line -> one call of the API -> rendered text -> exit code.
+
+Nothing here computes. Commands return the text to print, piece by piece; ``main`` writes it, and
+is the one boundary where an error becomes an exit code. ``api`` and the formats are imported by
+the commands, so that ``--help`` loads neither torch nor yaml.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+
+import typer
+
+from lazyinspect._version import __version__
+from lazyinspect.errors import LazyinspectError, NetworkError, Problem
+from lazyinspect.files import replace_file, writing
+
+if TYPE_CHECKING:
+    from lazyinspect.render.layout import Layout
+    from lazyinspect.report import Report
+
+USAGE = 2
+BUG = 70
+INTERRUPTED = 130
+
+# typer keeps its usage error to itself and exports the subclass
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="lazyinspect",
+    help="PyTorch networks from short YAML specs: layers, shapes, parameters and MACs, verified.",
+    # plain help starts in half the time: the rich one loads a Markdown parser
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Format(str, Enum):
+    """What the report is printed as."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+
+
+class Init(str, Enum):
+    """What the weights are filled with."""
+
+    default = "default"
+    zeros = "zeros"
+
+
+class DType(str, Enum):
+    """The dtype of the weights and of floating inputs."""
+
+    float32 = "float32"
+    float64 = "float64"
+    float16 = "float16"
+    bfloat16 = "bfloat16"
+
+
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR=1 does.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _global(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> Any:
+    context.obj = no_color
+    if version or context.invoked_subcommand is None:
+        print(f"lazyinspect {__version__}" if version else context.get_help())
+        raise typer.Exit(0)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A YAML file, or - for stdin.")],
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A variant of the spec, or `all`.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter; repeatable."),
+    ] = None,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="SHAPE", help="`8,3,256,256`, or `ids=1,64`; repeatable by name."
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Dimension 0 of every input.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLASS", help="A class of your own that the spec may import."),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(help="cpu, cuda, cuda:1, mps, xpu, auto; `meta` plans and runs nothing."),
+    ] = "cpu",
+    dtype: Annotated[DType, typer.Option(help="Of weights and inputs.")] = DType.float32,
+    train: Annotated[bool, typer.Option("--train/--eval", help="Mode of the forward.")] = False,
+    time: Annotated[bool, typer.Option("--time/--no-time", help="Measure the forward.")] = True,
+    warmup: Annotated[int, typer.Option(min=0, help="Forwards before measuring.")] = 3,
+    runs: Annotated[int, typer.Option(min=1, help="Forwards measured.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the weights and the random input.")] = 0,
+    init: Annotated[Init, typer.Option(help="`zeros` skips initialisation.")] = Init.default,
+    memory_limit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Refuse what needs more: `8GiB`.")
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Levels to draw; sums stay whole.")
+    ] = None,
+    fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Draw equal blocks once.")] = True,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Of the table: `type,output,params,macs,time`, ..."),
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.table,
+    output: Output = None,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> Iterator[str]:
+    """Plan a network, build it lazily, run it once on the device, and report every layer."""
+    from lazyinspect import api
+    from lazyinspect.render import render
+
+    shared: dict[str, Any] = {
+        "set": dict(map(_setting, set_ or ())),
+        "input": _shapes(input_ or ()),
+        "batch": batch,
+        "allow": tuple(allow or ()),
+        "dtype": dtype.value,
+    }
+    limit = None if memory_limit is None else _size(memory_limit)
+    layout = _layout(
+        sys.stdout,
+        no_color or context.obj or output is not None,
+        depth=depth,
+        fold=fold,
+        columns=_columns(columns),
+        array=variant == "all",
+    )
+    loaded = api.load(spec)
+    chosen = (api.variants(loaded) or [None]) if variant == "all" else [variant]
+
+    def reports() -> Iterator[Report]:
+        for name in chosen:
+            if device == "meta":
+                report = api.plan(loaded, variant=name, **shared).report(device="meta")
+            else:
+                with _working(f"running {spec} on {device}"):
+                    report = api.run(
+                        loaded,
+                        variant=name,
+                        **shared,
+                        device=device,
+                        train=train,
+                        time=time,
+                        warmup=warmup,
+                        runs=runs,
+                        seed=seed,
+                        init=init.value,
+                        memory_limit=limit,
+                    )
+            for note in report.notes:
+                print(f"note: {note}", file=sys.stderr)
+            yield report
+
+    return _to(output, render(reports(), format_.value, layout))
+
+
+@app.command()
+def layers(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One op, with all it takes.")
+    ] = None,
+    no_color: NoColor = False,
+    debug: Debug = False,
+) -> Iterator[str]:
+    """List the ops that a spec may use: signatures, what is inferred, what each becomes."""
+    from lazyinspect import api
+    from lazyinspect.render import ops
+
+    layout = _layout(sys.stdout, no_color or context.obj)
+    rows = api.layers(name)
+    yield ops.render(rows, layout) if name is None else ops.render_one(rows[0], layout)
+
+
+@app.command()
+def schema(output: Output = None, debug: Debug = False) -> Iterator[str]:
+    """Print the JSON Schema of the spec language, for editors."""
+    import json
+
+    from lazyinspect import api
+
+    return _to(output, [json.dumps(api.schema(), indent=2, ensure_ascii=False) + "\n"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _guarded(given)
+    except (BrokenPipeError, SystemExit):
+        # the reader has gone (typer exits on that); what is buffered must not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _guarded(given: Sequence[str]) -> int:
+    """Every way to fail, and the exit code it has."""
+    try:
+        return _run(given)
+    except BrokenPipeError:
+        raise
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except _UsageError as error:
+        error.show()  # type: ignore[attr-defined]
+        return USAGE
+    except LazyinspectError as error:
+        return _explain(error, given)
+    except MemoryError:
+        problem = Problem("out-of-memory", "this machine has not enough memory for the network")
+        return _explain(NetworkError(problem), given)
+    except Exception as error:
+        return _confess(error, given)
+
+
+def _run(given: Sequence[str]) -> int:
+    command = typer.main.get_command(app)
+    outcome = command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
+    code = outcome if isinstance(outcome, int) else 0
+    for text in ("",) if isinstance(outcome, int) else outcome:
+        with writing("standard output"):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    return code
+
+
+def _explain(error: LazyinspectError, given: Sequence[str]) -> int:
+    from lazyinspect.render import problems
+
+    _trace(given)
+    layout = _layout(sys.stderr, "--no-color" in given)
+    sys.stderr.write(problems.render(error.problems, layout))
+    if error.exit_code == BUG:
+        print(_BUG_REPORT, file=sys.stderr)
+    return error.exit_code
+
+
+def _confess(error: Exception, given: Sequence[str]) -> int:
+    _trace(given)
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    print(f"lazyinspect failed with {text[:300]}. {_BUG_REPORT}", file=sys.stderr)
+    return BUG
+
+
+_BUG_REPORT = (
+    "This is a bug in lazyinspect: --debug shows the traceback; "
+    "please report both, with the spec, on the issue tracker."
+)
+
+
+def _trace(given: Sequence[str]) -> None:
+    if "--debug" in given:
+        import traceback
+
+        traceback.print_exc()
+
+
+def _layout(stream: TextIO, plain: bool, **choices: Any) -> Layout:
+    import shutil
+
+    from lazyinspect.render.layout import Layout
+
+    shown = not plain and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Layout(
+        # a pipe has no width: a hundred columns fit every network of configs/
+        width=shutil.get_terminal_size((100, 24)).columns,
+        color=shown and stream.isatty(),
+        unicode=(stream.encoding or "").lower().startswith("utf"),
+        **choices,
+    )
+
+
+def _working(what: str) -> AbstractContextManager[Any]:
+    """A spinner on a terminal's standard error: torch alone takes a second to import."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(what)
+
+
+def _to(output: Path | None, pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces for standard output, or none of them: they go to the file."""
+    if output is None:
+        yield from pieces
+    else:
+        replace_file(output, pieces)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """``k=[1, 7]`` as a name and the value that a spec would hold there."""
+    from lazyinspect.spec.reader import Mapping, Node, Scalar, read
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        _refuse(f"`{text}` is not KEY=VALUE", "--set")
+
+    def python(node: Node) -> Any:
+        if isinstance(node, Scalar):
+            return node.value
+        if isinstance(node, Mapping):
+            return {key.text: python(item) for key, item in node.pairs}
+        return [python(item) for item in node.items]
+
+    return name.strip(), python(read(value, f"--set {name.strip()}")) if value.strip() else ""
+
+
+def _shapes(texts: Sequence[str]) -> list[int] | dict[str, list[int]] | None:
+    """``8,3,256,256`` as a shape, ``ids=1,64`` as a named one."""
+    named: dict[str, list[int]] = {}
+    for text in texts:
+        name, equals, sizes = text.rpartition("=")
+        parts = [part.strip() for part in sizes.strip().strip("[]").split(",")]
+        if not all(part.isascii() and part.isdecimal() for part in parts):
+            _refuse(f"`{text}` is no shape: write 8,3,256,256 or ids=1,64", "--input")
+        shape = [int(part) for part in parts]
+        if not equals:
+            if len(texts) > 1:
+                _refuse("several inputs are given by name: ids=1,64", "--input")
+            return shape
+        if name in named:
+            _refuse(f"`{name}` is given twice", "--input")
+        named[name] = shape
+    return named or None
+
+
+def _size(text: str) -> int:
+    """``8GiB`` in bytes."""
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    units |= {f"{letter}IB": 2 ** (10 * power) for power, letter in enumerate("KMGT", start=1)}
+    number = text.strip().rstrip("BbKkMmGgTtIi ")
+    unit = text.strip()[len(number) :].strip().upper()
+    try:
+        return int(float(number) * units[unit])
+    except (KeyError, ValueError, OverflowError):
+        _refuse(f"`{text}` is no size: write 8GiB, 500MB or a number of bytes", "--memory-limit")
+
+
+def _columns(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    from lazyinspect.render.table import COLUMNS
+
+    names = tuple(filter(None, (name.strip() for name in text.split(","))))
+    unknown = [name for name in names if name not in COLUMNS]
+    if unknown or not names:
+        _refuse(f"`{', '.join(unknown)}`: the columns are {', '.join(COLUMNS)}", "--columns")
+    return names
+
+
+def _refuse(message: str, option: str) -> NoReturn:
+    raise typer.BadParameter(message, param_hint=option)

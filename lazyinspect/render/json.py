@@ -1,0 +1,154 @@
+"""Report -> JSON, the public contract ``lazyinspect/report/1``, keys in its documented order.
+
+One line for each layer: small enough to diff, and ``jq`` reads it like any other layout.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lazyinspect.report import (
+    SCHEMA,
+    Duration,
+    LayerRow,
+    NamedTensor,
+    Place,
+    Report,
+    Timing,
+    Totals,
+    Verified,
+)
+
+
+def render(report: Report) -> str:
+    """One JSON object and a newline."""
+    return _pretty(data(report), "") + "\n"
+
+
+def render_array(reports: Iterable[Report]) -> str:
+    """A JSON array of reports and a newline: one for each variant."""
+    return "[" + ",".join(_pretty(data(report), "") for report in reports) + "]\n"
+
+
+def data(report: Report) -> dict[str, Any]:
+    """The report as JSON's own types. An absent figure is None, a figure that is 0 is 0."""
+    spec, environment = report.spec, report.environment
+    return {
+        "schema": SCHEMA,
+        "spec": {
+            "path": spec.path,
+            "name": spec.name,
+            "variant": spec.variant,
+            "params": plain(spec.params),
+        },
+        "environment": {
+            "lazyinspect": environment.lazyinspect,
+            "torch": environment.torch,
+            "python": environment.python,
+            "device": environment.device,
+            "device_name": environment.device_name,
+        },
+        "inputs": _tensors(report.inputs),
+        "outputs": _tensors(report.outputs),
+        "layers": [_layer(row) for row in report.layers],
+        "totals": _totals(report.totals),
+        "timing": None if report.timing is None else _timing(report.timing),
+        "verified": None if report.verified is None else _verified(report.verified),
+    }
+
+
+def plain(value: Any) -> Any:
+    """A value of a spec as JSON holds it; infinities and NaN, which JSON lacks, as strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def _layer(row: LayerRow) -> dict[str, Any]:
+    return {
+        "path": row.path,
+        "call": row.call,
+        "depth": row.depth,
+        "declared": row.declared,
+        "type": row.type,
+        "args": plain(row.args),
+        "inputs": _tensors(row.inputs),
+        "outputs": _tensors(row.outputs),
+        "param_count": row.param_count,
+        "trainable_param_count": row.trainable_param_count,
+        "param_bytes": row.param_bytes,
+        "buffer_bytes": row.buffer_bytes,
+        "macs": row.macs,
+        "flops": row.flops,
+        "time_ns": None if row.time_ns is None else _duration(row.time_ns),
+        "source": {**_place(row.place), "used_at": [_place(place) for place in row.used_at]},
+    }
+
+
+def _totals(totals: Totals) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "param_count": totals.param_count,
+        "trainable_param_count": totals.trainable_param_count,
+        "param_bytes": totals.param_bytes,
+        "buffer_bytes": totals.buffer_bytes,
+        "macs": totals.macs,
+        "flops": totals.flops,
+    }
+    if totals.rows_without_macs:
+        figures["rows_without_macs"] = totals.rows_without_macs
+    figures["activation_bytes"] = totals.activation_bytes
+    figures["peak_inference_bytes"] = totals.peak_inference_bytes
+    return figures
+
+
+def _timing(timing: Timing) -> dict[str, Any]:
+    return {
+        "device": timing.device,
+        "warmup": timing.warmup,
+        "runs": timing.runs,
+        "forward_ns": _duration(timing.forward_ns),
+    }
+
+
+def _verified(verified: Verified) -> dict[str, Any]:
+    return {
+        "device": verified.device,
+        "layers": verified.layers,
+        "mismatches": list(verified.mismatches),
+    }
+
+
+def _tensors(tensors: Sequence[NamedTensor]) -> list[dict[str, Any]]:
+    return [{"name": each.name, "shape": list(each.shape), "dtype": each.dtype} for each in tensors]
+
+
+def _duration(time: Duration) -> dict[str, int]:
+    return {"median": time.median, "p10": time.p10, "p90": time.p90}
+
+
+def _place(place: Place) -> dict[str, int]:
+    return {"line": place.line, "column": place.column}
+
+
+def _pretty(value: dict[str, Any], indent: str) -> str:
+    """One key a line, and under ``layers`` one row a line."""
+    parts = []
+    for key, item in value.items():
+        text = _compact(item)
+        if key == "layers":
+            text = "[\n" + ",\n".join(f"{indent}  {_compact(row)}" for row in item) + "]"
+        parts.append(f'{indent} "{key}": {text}')
+    return "{\n" + ",\n".join(parts) + "}"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

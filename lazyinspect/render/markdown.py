@@ -1,0 +1,74 @@
+"""Report -> GitHub-flavoured Markdown, for a pull request or a model card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lazyinspect.render import figures, summary
+from lazyinspect.render.layout import Layout
+from lazyinspect.render.paint import printable
+from lazyinspect.render.table import conversion
+from lazyinspect.render.tree import Line, lines
+from lazyinspect.report import Report
+
+_RULE = "|---|---|---|---:|---:|"
+
+
+def render(report: Report, layout: Layout) -> str:
+    """A heading, the table, and a list of totals; layers go by their whole path."""
+    return "\n".join(_lines(report, layout)) + "\n"
+
+
+def _lines(report: Report, layout: Layout) -> Iterator[str]:
+    drawn = lines(report.layers, depth=layout.depth, fold=layout.fold)
+    timed = any(line.time_share is not None for line in drawn)
+    dtype = figures.usual_dtype(tensor for row in report.layers for tensor in row.outputs)
+    yield f"## {_escape(summary.title(report))}"
+    yield ""
+    if report.spec.params:
+        yield f"Parameters of the spec: {_escape(summary.parameters(report))}. "
+    yield f"Input: {_escape(summary.edges(report.inputs))}."
+    yield ""
+    yield "| Layer | Type | Output | Params | MACs |" + (" Time |" if timed else "")
+    yield _RULE + ("---:|" if timed else "")
+    for line in drawn:
+        cells = [
+            _name(line, report),
+            _escape(printable(conversion(line))),
+            figures.tensors(line.row.outputs, dtype),
+            figures.count(line.row.param_count),
+            "?" if line.row.macs is None else figures.count(line.row.macs),
+        ]
+        if timed:
+            cells.append("" if line.time_share is None else figures.share(line.time_share))
+        yield "| " + " | ".join(cells) + " |"
+    yield ""
+    if any(line.count > 1 for line in drawn):
+        yield "×N: N equal blocks in a row, written once; the figures are those of one."
+        yield ""
+    yield f"- Parameters: {summary.params(report)}"
+    yield f"- Memory: {summary.memory(report)}"
+    yield f"- MACs: {summary.macs(report)}"
+    time = summary.forward(report)
+    if time is not None:
+        yield f"- Forward: {_escape(time)}"
+    yield f"- {_escape(_capital(summary.verdict(report) or 'planned, not run on a device'))}"
+
+
+def _name(line: Line, report: Report) -> str:
+    if not line.last:
+        return f"**{_escape(printable(report.spec.name or 'network'))}**"
+    # a backtick inside would end the code span, a bar the cell
+    text = "`" + printable(line.path).replace("`", "'").replace("|", "\\|") + "`"
+    if line.count > 1:
+        text += f" ×{line.count}"
+    return f"{text} call {line.row.call + 1}" if line.row.call else text
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([\\|*_`<])", r"\\\1", text)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

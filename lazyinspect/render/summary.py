@@ -1,0 +1,148 @@
+"""Report -> the lines above the table and below it: which network, totals, times, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lazyinspect.render import figures
+from lazyinspect.render.paint import Line as TextLine
+from lazyinspect.render.paint import printable
+from lazyinspect.render.tree import Line
+from lazyinspect.report import NamedTensor, Report
+from lazyinspect.shapes import format_shape
+
+_LABEL = 12
+
+
+def summary(report: Report, drawn: Sequence[Line]) -> tuple[list[TextLine], list[TextLine]]:
+    """What stands above the table, and what stands below."""
+    return _head(report), [*_legend(drawn), *_totals(report), *_device(report)]
+
+
+def title(report: Report) -> str:
+    """``resnet, variant r50``."""
+    name = report.spec.name or "network"
+    return printable(f"{name}, variant {report.spec.variant}" if report.spec.variant else name)
+
+
+def parameters(report: Report) -> str:
+    """``n2=4, classes=1000``: what the spec was resolved with."""
+    return printable(figures.arguments(report.spec.params))
+
+
+def edges(tensors: Sequence[NamedTensor]) -> str:
+    """``ids [1, 64] int64, mask [1, 64] float32``."""
+    return ", ".join(
+        printable(f"{each.name} {format_shape(each.shape)} {each.dtype}".strip())
+        for each in tensors
+    )
+
+
+def macs(report: Report) -> str:
+    """The multiply-accumulates, exact and rounded, and what the sum leaves out."""
+    totals = report.totals
+    if totals.macs is None:
+        return "not known"
+    text = figures.count(totals.macs)
+    if totals.macs >= 1000:
+        text += f" ({figures.scaled(totals.macs)})"
+    if totals.rows_without_macs:
+        text += f", leaving out {_plural(totals.rows_without_macs, 'row')} marked ?"
+    return text
+
+
+def params(report: Report) -> str:
+    """The parameter count, and how many of them train."""
+    totals = report.totals
+    text = figures.count(totals.param_count)
+    if totals.trainable_param_count != totals.param_count:
+        text += f", {figures.count(totals.trainable_param_count)} trainable"
+    return text
+
+
+def memory(report: Report) -> str:
+    """Bytes of parameters and buffers."""
+    totals = report.totals
+    text = f"{figures.size(totals.param_bytes)} of parameters"
+    return (
+        f"{text}, {figures.size(totals.buffer_bytes)} of buffers" if totals.buffer_bytes else text
+    )
+
+
+def forward(report: Report) -> str | None:
+    """The measured time of the whole forward; None where it was not measured."""
+    if report.timing is None:
+        return None
+    timing = report.timing
+    runs = _plural(timing.runs, "run")
+    return (
+        f"{figures.spread(timing.forward_ns)}, median and middle 80% of {runs} on {timing.device}"
+    )
+
+
+def verdict(report: Report) -> str | None:
+    """``verified on cpu: 175 layers agree with the plan``; None where nothing ran."""
+    verified = report.verified
+    if verified is None:
+        return None
+    if verified.mismatches:
+        return f"NOT verified on {verified.device}: {_plural(len(verified.mismatches), 'mismatch')}"
+    agree = "agrees" if verified.layers == 1 else "agree"
+    return (
+        f"verified on {verified.device}: {_plural(verified.layers, 'layer')} {agree} with the plan"
+    )
+
+
+def _head(report: Report) -> list[TextLine]:
+    lines: list[TextLine] = [[(title(report), "bold"), (f"  {printable(report.spec.path)}", "dim")]]
+    if report.spec.params:
+        lines.append(_labelled("params", parameters(report)))
+    alone = len(report.inputs) == 1
+    inputs = [replace(each, name="") for each in report.inputs] if alone else report.inputs
+    lines.append(_labelled("input" if alone else "inputs", edges(inputs)))
+    if len(report.outputs) > 1:
+        lines.append(_labelled("outputs", edges(report.outputs)))
+    return lines
+
+
+def _legend(drawn: Sequence[Line]) -> list[TextLine]:
+    if all(line.count == 1 for line in drawn):
+        return []
+    return [
+        [("(xN)  N equal blocks in a row, drawn once; the figures are those of one", "dim")],
+        [],
+    ]
+
+
+def _totals(report: Report) -> list[TextLine]:
+    lines = [
+        _labelled("parameters", params(report)),
+        _labelled("memory", memory(report)),
+        _labelled("MACs", macs(report)),
+    ]
+    time = forward(report)
+    if time is not None:
+        lines.append(_labelled("forward", time))
+    return lines
+
+
+def _device(report: Report) -> list[TextLine]:
+    text = verdict(report)
+    if text is None:
+        return [[("planned, not run on a device", "dim")]]
+    assert report.verified is not None
+    bad = bool(report.verified.mismatches)
+    return [
+        [(text, "bold red" if bad else "green")],
+        *([(f"  {printable(mismatch)}", "red")] for mismatch in report.verified.mismatches),
+    ]
+
+
+def _labelled(label: str, text: str) -> TextLine:
+    return [(label.ljust(_LABEL), "dim"), (text, "")]
+
+
+def _plural(number: int, noun: str) -> str:
+    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{figures.count(number)} {noun}{ending}"

@@ -1,0 +1,168 @@
+"""Report -> the table: a tree of layers with their conversions, shapes and figures.
+
+Widths are worked out here rather than by a table library: figures are never cut, and where a
+line is too long the conversion gives way first (``Lazy -> BatchNorm2d``), then the names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from lazyinspect.render import figures
+from lazyinspect.render.layout import Layout
+from lazyinspect.render.paint import Line as TextLine
+from lazyinspect.render.paint import cut, pad, paint, printable, width
+from lazyinspect.render.summary import summary
+from lazyinspect.render.tree import Line, lines
+from lazyinspect.report import Report
+
+GAP = 2
+_LEAST = {"layer": 12, "type": 12, "args": 12}
+"""Columns that may be cut, and the width they keep; the rest is figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what it is called, and what it says of a line."""
+
+    title: str
+    cell: Callable[[Line, str], str]
+    """Of a line and the report's usual dtype."""
+    style: str = ""
+    right: bool = True
+
+
+def _number(value: int | None, form: Callable[[int], str]) -> str:
+    """A zero is drawn as a dash: it lets the eye find what counts. Unknown is ``?``."""
+    return "?" if value is None else form(value) if value else "-"
+
+
+COLUMNS: dict[str, Column] = {
+    "type": Column("Type", lambda line, _: conversion(line), right=False),
+    "args": Column("Arguments", lambda line, _: figures.arguments(line.row.args), right=False),
+    "input": Column(
+        "Input", lambda line, dtype: figures.tensors(line.row.inputs, dtype), right=False
+    ),
+    "output": Column(
+        "Output", lambda line, dtype: figures.tensors(line.row.outputs, dtype), right=False
+    ),
+    "params": Column("Params", lambda line, _: _number(line.row.param_count, figures.count)),
+    "trainable": Column(
+        "Trainable", lambda line, _: _number(line.row.trainable_param_count, figures.count)
+    ),
+    "bytes": Column("Memory", lambda line, _: _number(line.row.param_bytes, figures.size)),
+    "buffers": Column("Buffers", lambda line, _: _number(line.row.buffer_bytes, figures.size)),
+    "macs": Column("MACs", lambda line, _: _number(line.row.macs, figures.scaled)),
+    "flops": Column("FLOPs", lambda line, _: _number(line.row.flops, figures.scaled)),
+    "time": Column(
+        "Time",
+        lambda line, _: "" if line.time_share is None else figures.share(line.time_share),
+        "cyan",
+    ),
+    "line": Column("Line", lambda line, _: str(line.row.place.line), "dim"),
+}
+"""What ``--columns`` may name, besides the tree itself."""
+
+_LAYER = Column("Layer", lambda line, _: line.label, right=False)
+
+USUAL = ("type", "output", "params", "macs")
+
+
+def render(report: Report, layout: Layout) -> str:
+    """The table with what the spec was resolved with above it, and totals below."""
+    drawn = lines(report.layers, depth=layout.depth, fold=layout.fold)
+    return paint(_all_lines(report, drawn, layout), color=layout.color)
+
+
+def _all_lines(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[TextLine]:
+    head, foot = summary(report, drawn)
+    yield from head
+    yield []
+    yield from _table(report, drawn, layout)
+    yield []
+    yield from foot
+
+
+def _table(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[TextLine]:
+    names = layout.columns if layout.columns is not None else USUAL
+    if layout.columns is None and any(line.time_share is not None for line in drawn):
+        names = (*names, "time")
+    dtype = figures.usual_dtype(tensor for row in report.layers for tensor in row.outputs)
+    columns = {"layer": _LAYER} | {name: COLUMNS[name] for name in names}
+    cells = {
+        name: [printable(column.cell(line, dtype)) for line in drawn]
+        for name, column in columns.items()
+    }
+    cells["layer"][0] = printable(report.spec.name or "network")
+    guides = [_guides(line, layout) for line in drawn]
+    cells["layer"] = [guide + name for guide, name in zip(guides, cells["layer"], strict=True)]
+    widths = _fit(columns, cells, layout.width)
+    cells["layer"] = [
+        guide + cut(text[len(guide) :], widths["layer"] - len(guide), middle=True)
+        for guide, text in zip(guides, cells["layer"], strict=True)
+    ]
+
+    yield _line(columns, widths, {name: column.title for name, column in columns.items()}, "bold")
+    total_width = sum(widths.values()) + GAP * (len(widths) - 1)
+    yield [(("─" if layout.unicode else "-") * total_width, "dim")]
+    for index, line in enumerate(drawn):
+        strong = "bold" if line.level == 0 else ""
+        yield _line(columns, widths, {name: cells[name][index] for name in columns}, strong)
+
+
+def _line(
+    columns: dict[str, Column], widths: dict[str, int], texts: dict[str, str], strong: str
+) -> TextLine:
+    spans = []
+    for name, column in columns.items():
+        text = cut(texts[name], widths[name])
+        faint = "dim" if text == "-" else ""
+        spans.append((pad(text, widths[name], right=column.right), strong or faint or column.style))
+        spans.append((" " * GAP, ""))
+    return spans[:-1]
+
+
+def _fit(columns: dict[str, Column], cells: dict[str, list[str]], room: int) -> dict[str, int]:
+    """A width for every column; shortens conversions in ``cells`` where the room asks for it."""
+
+    def natural(name: str) -> int:
+        return max([width(columns[name].title), *map(width, cells[name])])
+
+    widths = {name: natural(name) for name in columns}
+    excess = sum(widths.values()) + GAP * (len(widths) - 1) - room
+    if excess > 0 and "type" in cells:
+        limit = max(widths["type"] - excess, _LEAST["type"])
+        cells["type"] = [brief(text) if width(text) > limit else text for text in cells["type"]]
+        excess -= widths["type"] - natural("type")
+        widths["type"] = natural("type")
+    for name in ("args", "layer", "type"):
+        if excess > 0 and name in widths:
+            kept = min(widths[name], max(widths[name] - excess, _LEAST[name]))
+            excess -= widths[name] - kept
+            widths[name] = kept
+    return widths
+
+
+def _guides(line: Line, layout: Layout) -> str:
+    """The branches of the tree in front of a name."""
+    if not line.last:
+        return ""
+    if not layout.unicode:
+        return "  " * line.level
+    bars = "".join("  " if last else "│ " for last in line.last[:-1])
+    return bars + ("└ " if line.last[-1] else "├ ")
+
+
+def conversion(line: Line) -> str:
+    """``LazyConv2d -> Conv2d``, or one name where nothing was converted."""
+    row = line.row
+    if row.kind == "container" or row.declared.rpartition(".")[2] == row.type:
+        return row.declared or row.type
+    return f"{row.declared} -> {row.type}"
+
+
+def brief(text: str) -> str:
+    """``LazyBatchNorm2d -> BatchNorm2d`` as ``Lazy -> BatchNorm2d``; what else there is, whole."""
+    declared, arrow, became = text.partition(" -> ")
+    return f"Lazy -> {became}" if arrow and declared == f"Lazy{became}" else text
