@@ -34,11 +34,12 @@ from typing import Any, Literal
 import torch
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
 from lazyinspect.errors import ArgumentError, OpError
 from lazyinspect.plan import ops
 from lazyinspect.plan.ops.base import LazyOp, Op, Weight
-from lazyinspect.shapes import TensorType, Value
-from torch.utils.flop_counter import FlopCounterMode
+from lazyinspect.shapes import TensorType, Value, tensors_of
 
 EXAMPLES = int(os.environ.get("LAZYINSPECT_HYPOTHESIS", "30"))
 
@@ -65,6 +66,24 @@ class Deviation:
     reason: str
     when: Callable[[Case], bool]
     ours: Literal["refuses", "accepts"] = "refuses"
+
+
+def has_elements(value: Value) -> bool:
+    """Whether no tensor of ``value`` is empty."""
+    return all(tensor.numel for _, tensor in tensors_of(value))
+
+
+EMPTY = Deviation(
+    "an empty tensor never reaches the kernel of torch's that refuses; the row refuses always",
+    lambda case: not has_elements((case.values, dict(case.keyword_values))),
+)
+"""For rows whose checks are in the kernel."""
+
+NOTHING_LEFT = Deviation(
+    "some of torch's kernels let an output without elements through where their siblings refuse",
+    lambda case: not has_elements(_execute(case).output),
+)
+"""For rows that may leave no position of an image: kernels differ by dtype, groups and rank."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +249,7 @@ class _Executed:
 
 def _execute(case: Case) -> _Executed:
     row = ops.table()[case.op]
-    truth = _Executed()
+    truth = _Executed(constructed=ops.eager(row).kind != "layer")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         module: torch.nn.Module | None = None

@@ -11,12 +11,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, ShapeError
-from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, channels
+from lazyinspect.plan.ops.base import (
+    Args,
+    LazyOp,
+    Op,
+    Weight,
+    channels,
+    require_at_least,
+    require_floats,
+)
 from lazyinspect.shapes import (
     Shape,
     TensorType,
     format_shape,
-    is_float,
     ntuple,
     prod,
     windows,
@@ -52,18 +59,6 @@ def _depthwise_signature(n: int) -> str:
 # --- checks
 
 
-def _at_least(a: Args, least: int, *names: str) -> None:
-    for name in names:
-        value = getattr(a, name)
-        if isinstance(value, str):
-            continue
-        for item in ntuple(value, 1):
-            if item < least:
-                raise ArgumentError(
-                    f"expects {name} of at least {least}, and gets {item}", argument=name
-                )
-
-
 def _check_groups(a: Args) -> None:
     for name in ("in_channels", "out_channels"):
         size = getattr(a, name)
@@ -77,8 +72,10 @@ def _check_groups(a: Args) -> None:
 
 def _check(a: Args) -> None:
     # torch lets a convolution of no input channels pass; it computes nothing but its bias
-    _at_least(a, 1, "groups", "in_channels", "out_channels", "kernel_size", "stride", "dilation")
-    _at_least(a, 0, "padding")
+    require_at_least(
+        a, 1, "groups", "in_channels", "out_channels", "kernel_size", "stride", "dilation"
+    )
+    require_at_least(a, 0, "padding")
     _check_groups(a)
     if a.padding == "same" and any(step != 1 for step in ntuple(a.stride, 1)):
         raise ArgumentError(
@@ -89,8 +86,10 @@ def _check(a: Args) -> None:
 
 
 def _check_transposed(a: Args) -> None:
-    _at_least(a, 1, "groups", "in_channels", "out_channels", "kernel_size", "stride", "dilation")
-    _at_least(a, 0, "padding", "output_padding")
+    require_at_least(
+        a, 1, "groups", "in_channels", "out_channels", "kernel_size", "stride", "dilation"
+    )
+    require_at_least(a, 0, "padding", "output_padding")
     _check_groups(a)
 
 
@@ -119,8 +118,7 @@ def _require_input(name: str, a: Args, x: TensorType, n: int) -> None:
             argument="in_channels",
             help=f"Lazy{name} infers them",
         )
-    if not is_float(x.dtype):
-        raise ShapeError(f"expects an input of floats, and gets {x.dtype}")
+    require_floats(x)
 
 
 def _require_padding_fits(mode: str, shape: Shape, pads: Shape) -> None:
@@ -259,15 +257,16 @@ def _macs(n: int) -> Callable[[Args, TensorType], int]:
     outputs = _outputs("", n)
 
     def macs(a: Args, x: TensorType) -> int:
-        kernel = prod(ntuple(a.kernel_size, n))
-        return outputs(a, x).numel * (a.in_channels // a.groups) * kernel
+        per_output: int = a.in_channels // a.groups * prod(ntuple(a.kernel_size, n))
+        return outputs(a, x).numel * per_output
 
     return macs
 
 
 def _transposed_macs(n: int) -> Callable[..., int]:
     def macs(a: Args, x: TensorType, output_size: object) -> int:
-        return x.numel * (a.out_channels // a.groups) * prod(ntuple(a.kernel_size, n))
+        per_input: int = a.out_channels // a.groups * prod(ntuple(a.kernel_size, n))
+        return x.numel * per_input
 
     return macs
 
@@ -284,7 +283,7 @@ def _infer(n: int) -> Callable[..., Mapping[str, Any]]:
 
 def _infer_depthwise(n: int) -> Callable[[Args, TensorType], Mapping[str, Any]]:
     def infer(a: Args, x: TensorType) -> Mapping[str, Any]:
-        _at_least(a, 1, "multiplier")
+        require_at_least(a, 1, "multiplier")
         size = _some_channels(x, n)
         return {"in_channels": size, "out_channels": a.multiplier * size, "groups": size}
 

@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from op_harness import (
+    EMPTY,
+    NOTHING_LEFT,
+    Case,
+    Deviation,
+    check_row,
+    register,
+    sizes,
+)
+
 from lazyinspect.plan.ops.conv import ROWS
 from lazyinspect.shapes import TensorType
-from op_harness import Case, Deviation, check_row, register, sizes
 
 NO_INPUT_CHANNELS = Deviation(
     "a convolution without input channels is refused, as our lazy ones refuse it (torch #143184)",
@@ -27,11 +36,6 @@ def negative_padding(case: Case) -> bool:
 NEGATIVE_PADDING = Deviation(
     "torch crops with negative padding in every mode but zeros, where it refuses it: so do we",
     negative_padding,
-)
-
-EMPTY_BATCH = Deviation(
-    "an empty batch never reaches the kernel that checks output_padding: ours is checked always",
-    lambda case: case.values[0].shape[:1] == (0,) and "output_padding" in case.keywords,
 )
 
 
@@ -103,7 +107,7 @@ def transposed(draw: st.DrawFn, name: str, n: int) -> Case:
 for row in ROWS:
     dimensions = int(row.name[-2])
     strategy = transposed if "Transpose" in row.name else convolution
-    deviations = (NO_INPUT_CHANNELS, NEGATIVE_PADDING, EMPTY_BATCH)
+    deviations = (NO_INPUT_CHANNELS, NEGATIVE_PADDING, EMPTY, NOTHING_LEFT)
     register(row.name, strategy(row.name, dimensions), deviations)
 
 
