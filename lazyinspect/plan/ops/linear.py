@@ -1,0 +1,162 @@
+"""Linear layers and glue.
+
+Arguments and input types -> output types, weights and MACs. Raises OpError. No torch here.
+
+Source: https://pytorch.org/docs/stable/nn.html#linear-layers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazyinspect.errors import ArgumentError, ShapeError
+from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, same_shape
+from lazyinspect.plan.ops.layers import at_least, floats, inferred, last, same_dtype
+from lazyinspect.plan.ops.operands import tensor
+from lazyinspect.shapes import Shape, TensorType, Value, dim_index, format_shape, prod
+
+# --- Linear
+
+
+def _linear_check(a: Args) -> None:
+    at_least(a, 0, "in_features", "out_features")
+
+
+def _linear(a: Args, x: Value) -> TensorType:
+    x = floats(x)
+    last(x, a.in_features, "in_features", "LazyLinear infers it")
+    return TensorType((*x.shape[:-1], a.out_features), x.dtype)
+
+
+def linear_weights(a: Args) -> tuple[Weight, ...]:
+    """``weight`` (out, in) and ``bias`` (out)."""
+    weight = Weight("weight", (a.out_features, a.in_features))
+    return (weight, Weight("bias", (a.out_features,))) if a.bias else (weight,)
+
+
+def _linear_macs(a: Args, x: TensorType) -> int:
+    return prod(x.shape) * int(a.out_features)
+
+
+def _linear_infer(a: Args, x: Value) -> Mapping[str, Any]:
+    return {"in_features": inferred(x)}
+
+
+# --- Bilinear
+
+
+def _bilinear_check(a: Args) -> None:
+    at_least(a, 1, "in1_features", "in2_features")
+    at_least(a, 0, "out_features")
+
+
+def _bilinear(a: Args, x1: Value, x2: Value) -> TensorType:
+    x1, x2 = floats(x1, "input1"), floats(x2, "input2")
+    same_dtype(x2, x1.dtype, "input2")
+    remedy = "LazyBilinear infers it"
+    last(x1, a.in1_features, "in1_features", remedy, "input1")
+    last(x2, a.in2_features, "in2_features", remedy, "input2")
+    if x1.shape[:-1] != x2.shape[:-1]:
+        raise ShapeError(
+            f"expects inputs that agree in all but the last dimension, and gets {x1} and {x2}"
+        )
+    return TensorType((*x1.shape[:-1], a.out_features), x1.dtype)
+
+
+def _bilinear_weights(a: Args) -> tuple[Weight, ...]:
+    weight = Weight("weight", (a.out_features, a.in1_features, a.in2_features))
+    return (weight, Weight("bias", (a.out_features,))) if a.bias else (weight,)
+
+
+def _bilinear_macs(a: Args, x1: TensorType, x2: TensorType) -> int:
+    # FlopCounterMode has no formula for aten._trilinear and says 0. These are the two products
+    # that it stands for, x1 with the weight and their result with x2, as the counter counts them
+    # in einsum("bi,oij,bj->bo").
+    return prod(x1.shape[:-1]) * int(a.out_features * (a.in1_features + 1) * a.in2_features)
+
+
+def _bilinear_infer(a: Args, x1: Value, x2: Value) -> Mapping[str, Any]:
+    return {"in1_features": inferred(x1, "input1"), "in2_features": inferred(x2, "input2")}
+
+
+# --- Flatten, Unflatten
+
+
+def _flatten(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
+    rank = len(x.shape)
+    start = dim_index(a.start_dim, rank, "start_dim")
+    end = dim_index(a.end_dim, rank, "end_dim")
+    if start > end:
+        raise ShapeError(
+            f"expects start_dim not to come after end_dim, and gets {a.start_dim} and "
+            f"{a.end_dim} for {x}",
+            argument="start_dim",
+        )
+    shape = x.shape or (1,)
+    return TensorType(
+        (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]), x.dtype
+    )
+
+
+def _unflatten_check(a: Args) -> None:
+    sizes: Shape = a.unflattened_size
+    if not sizes:
+        raise ArgumentError("expects at least one size", argument="unflattened_size")
+    if min(sizes) < -1 or sizes.count(-1) > 1:
+        raise ArgumentError(
+            "expects sizes of which one at most is -1 and none smaller, and gets "
+            f"{format_shape(sizes)}",
+            argument="unflattened_size",
+        )
+    if -1 in sizes and 0 in sizes:
+        raise ArgumentError(
+            f"cannot infer -1 beside a size of 0 in {format_shape(sizes)}",
+            argument="unflattened_size",
+        )
+
+
+def _unflatten(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
+    if not x.shape:
+        raise ShapeError("expects an input with dimensions, and gets one without")
+    dim = dim_index(a.dim, len(x.shape))
+    have = x.shape[dim]
+    sizes: Shape = a.unflattened_size
+    if -1 in sizes:
+        rest = -prod(sizes)
+        sizes = tuple(have // rest if size == -1 else size for size in sizes)
+    if prod(sizes) != have:
+        raise ShapeError(
+            f"expects sizes {format_shape(a.unflattened_size)} to multiply to the {have} of "
+            f"dimension {a.dim} of {x}",
+            argument="unflattened_size",
+        )
+    return TensorType((*x.shape[:dim], *sizes, *x.shape[dim + 1 :]), x.dtype)
+
+
+ROWS: tuple[Op | LazyOp, ...] = (
+    Op(
+        "Linear",
+        "in_features: int, out_features: int, bias: bool = True",
+        _linear,
+        linear_weights,
+        _linear_macs,
+        _linear_check,
+    ),
+    LazyOp("LazyLinear", "Linear", ("in_features",), _linear_infer),
+    Op(
+        "Bilinear",
+        "in1_features: int, in2_features: int, out_features: int, bias: bool = True",
+        _bilinear,
+        _bilinear_weights,
+        _bilinear_macs,
+        _bilinear_check,
+        forward="input1, input2",
+    ),
+    LazyOp("LazyBilinear", "Bilinear", ("in1_features", "in2_features"), _bilinear_infer),
+    Op("Identity", "*args, **kwargs", same_shape),
+    Op("Flatten", "start_dim: int = 1, end_dim: int = -1", _flatten),
+    Op("Unflatten", "dim: int, unflattened_size: list[int]", _unflatten, check=_unflatten_check),
+)
