@@ -89,7 +89,8 @@ def _hardtanh_check(a: Args) -> None:
 
 def _hardtanh(a: Args, x: Value) -> TensorType:
     x = _real(a, x)
-    if x.dtype == "uint8" and _hardtanh_bounds(a)[0] < 0:
+    # torch cuts the bounds to integers first
+    if x.dtype == "uint8" and int(_hardtanh_bounds(a)[0]) < 0:
         raise ShapeError("expects bounds of at least 0 for uint8", argument="min_val")
     return x
 
@@ -98,9 +99,12 @@ def _threshold(a: Args, x: Value) -> TensorType:
     x = _real(a, x)
     if not is_float(x.dtype):
         bits = 8 * ITEM_BYTES[x.dtype]
-        low, high = (0, 2**bits) if x.dtype == "uint8" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
-        if not low <= a.value < high:
-            raise ShapeError(f"expects value to fit {x.dtype}, and gets {a.value}")
+        low, high = (0, 2**bits - 1) if x.dtype == "uint8" else (-(2 ** (bits - 1)), 2**bits // 2 - 1)
+        for name in ("threshold", "value"):
+            if not low <= getattr(a, name) <= high:
+                raise ShapeError(
+                    f"expects {name} to fit {x.dtype}, and gets {getattr(a, name)}", argument=name
+                )
     return x
 
 

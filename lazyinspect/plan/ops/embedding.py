@@ -63,7 +63,7 @@ def _bag(a: Args, x: Value, offsets: Value = None, weights: Value = None) -> Ten
         bags = _bags_of_rows(x, offsets)
         indices = x.dtype
     elif rank == 1:
-        starts = _offsets(offsets)
+        starts = _offsets(x, offsets)
         bags = starts.shape[0]
         if a.include_last_offset:
             bags -= 1
@@ -88,7 +88,7 @@ def _bags_of_rows(x: TensorType, offsets: Value) -> int:
     return x.shape[0]
 
 
-def _offsets(offsets: Value) -> TensorType:
+def _offsets(x: TensorType, offsets: Value) -> TensorType:
     if offsets is None:
         raise ShapeError(
             "expects offsets with an input of 1 dimension, and gets none",
@@ -97,6 +97,9 @@ def _offsets(offsets: Value) -> TensorType:
     offsets = tensor(offsets, "offsets")
     if len(offsets.shape) != 1:
         raise ShapeError(f"expects offsets of 1 dimension, and gets {offsets}")
+    if not offsets.shape[0] and x.shape[0]:
+        # torch reads past the end of the offsets here, and may crash
+        raise ShapeError(f"expects an offset to begin a bag at, and gets none for {x}")
     return offsets
 
 

@@ -1,0 +1,89 @@
+"""Recurrent layers and cells against torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from lazyinspect.plan.ops.recurrent import ROWS
+from lazyinspect.shapes import TensorType, Value
+from op_harness import Case, Deviation, check_row, register, sizes
+
+
+@st.composite
+def layer(draw: st.DrawFn, name: str) -> Case:
+    kind = name.removeprefix("Lazy")
+    size, hidden = draw(sizes()), draw(sizes(2, 4))
+    layers, directions = draw(sizes(1, 3)), draw(sizes(1, 2))
+    keywords: dict[str, Any] = {
+        "num_layers": layers,
+        "bidirectional": directions == 2,
+        "batch_first": draw(st.booleans()),
+    }
+    if draw(st.booleans()):
+        keywords["bias"] = draw(st.booleans())
+    if draw(st.booleans()):
+        keywords["dropout"] = draw(st.sampled_from([0, 0.5, 1.0]))
+    projected = 0
+    if kind == "LSTM" and draw(st.booleans()):
+        keywords["proj_size"] = projected = draw(sizes(0, hidden - 1))
+    if kind == "RNN" and draw(st.booleans()):
+        keywords["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
+    length, batch = draw(sizes(1, 3)), draw(sizes(0, 3))
+    lead: tuple[int, ...] = (directions * layers,)
+    if draw(st.booleans()):
+        x = TensorType((length, size))
+    else:
+        first = keywords["batch_first"]
+        x = TensorType((batch, length, size) if first else (length, batch, size))
+        lead = (*lead, batch)
+    values: tuple[Value, ...] = (x,)
+    if draw(st.booleans()):
+        state = TensorType((*lead, projected or hidden))
+        values = (x, (state, TensorType((*lead, hidden))) if kind == "LSTM" else state)
+    args = (hidden,) if name.startswith("Lazy") else (size, hidden)
+    return Case(name, args, keywords, values)
+
+
+@st.composite
+def cell(draw: st.DrawFn, name: str) -> Case:
+    kind = name.removeprefix("Lazy")
+    size, hidden = draw(sizes()), draw(sizes())
+    keywords: dict[str, Any] = {"bias": draw(st.booleans())}
+    if kind == "RNNCell" and draw(st.booleans()):
+        keywords["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
+    lead = draw(st.just(()) | st.tuples(sizes(0, 3)))
+    values: tuple[Value, ...] = (TensorType((*lead, size)),)
+    if draw(st.booleans()):
+        state = TensorType((*lead, hidden))
+        values = (*values, (state, state) if kind == "LSTMCell" else state)
+    args = (hidden,) if name.startswith("Lazy") else (size, hidden)
+    return Case(name, args, keywords, values)
+
+
+def _cell_dtype(case: Case) -> str:
+    """Of the cell state, where a call gives one."""
+    if len(case.values) == 2 and isinstance(case.values[1], tuple):
+        return str(case.values[1][1].dtype)
+    return "float32"
+
+
+EMPTY_FEATURES = Deviation(
+    "a lazy layer infers no empty dimension",
+    lambda case: case.op.startswith("Lazy") and case.values[0].shape[-1:] == (0,),
+)
+
+CELL_DTYPE = Deviation(
+    "torch on the CPU promotes a cell state of another dtype; a state has the input's",
+    lambda case: case.op.endswith("LSTMCell") and _cell_dtype(case) != "float32",
+)
+
+for row in ROWS:
+    strategy = cell(row.name) if row.name.endswith("Cell") else layer(row.name)
+    register(row.name, strategy, [EMPTY_FEATURES, CELL_DTYPE])
+
+
+@pytest.mark.parametrize("name", [row.name for row in ROWS])
+def test_row_agrees_with_torch(name: str) -> None:
+    check_row(name)
