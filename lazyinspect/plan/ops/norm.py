@@ -108,6 +108,8 @@ def _instance_outputs(name: str, n: int) -> Callable[[Args, TensorType], TensorT
         if a.affine or a.track_running_stats:
             _require_features(a, found, f"Lazy{name}")
         require_floats(x)
+        if a.affine and x.rank == n + 2 and not x.shape[0]:
+            raise ShapeError(f"expects a batch with something in it, and gets {x}")
         if not a.track_running_stats and prod(x.shape[-n:]) == 1:
             raise ShapeError(
                 f"expects more than one value per channel to average, and gets {x}",
@@ -233,6 +235,8 @@ def _infer_shape(a: Args, x: TensorType) -> Mapping[str, Any]:
 def _response_outputs(a: Args, x: TensorType) -> TensorType:
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
+    if not x.numel:
+        return x
     if x.dtype == "int64":
         return TensorType(x.shape, "float32")
     require_floats(x)

@@ -44,10 +44,12 @@ def padded(x: TensorType, pads: Shape, mode: str, least: int) -> TensorType:
                 argument="padding",
                 help="circular padding takes at most as much as the dimension is long",
             )
-        if size + before + after < least:
+        # torch crops before it pads, so that padding makes up for no lack
+        cropped = size + (before if before < 0 else 0) + (after if after < 0 else 0)
+        left = cropped if mode == "constant" and cropped < 0 else size + before + after
+        if left < least:
             raise ShapeError(
-                f"leaves {size + before + after} positions of dimension {dim} of {x}",
-                argument="padding",
+                f"leaves {left} positions of dimension {dim} of {x}", argument="padding"
             )
         shape[dim] = size + before + after
     return TensorType(tuple(shape), x.dtype)

@@ -212,19 +212,17 @@ def _blocks(a: Args, image: Shape, error: type[ArgumentError] | type[ShapeError]
     return prod(counts)
 
 
-def _require_blockable(x: TensorType) -> None:
+def _require_blockable(x: TensorType, batched_rank: int) -> None:
     if is_integer(x.dtype):
         raise ShapeError(f"expects an input of floats, and gets {x.dtype}")
-    if not all(x.shape[1:]):
+    if not all(x.shape[1 if x.rank == batched_rank else 0 :]):
         raise ShapeError(f"expects an image with something in it, and gets {x}")
 
 
 def _fold(a: Args, x: TensorType) -> TensorType:
     if x.rank not in (2, 3):
         raise ShapeError(f"expects an input of 2 or 3 dimensions, and gets {x}")
-    _require_blockable(x)
-    if x.rank == 2 and not x.numel:
-        raise ShapeError(f"expects an image with something in it, and gets {x}")
+    _require_blockable(x, 3)
     *lead, size, count = x.shape
     block = prod(ntuple(a.kernel_size, 2))
     if size % block:
@@ -246,7 +244,7 @@ def _fold(a: Args, x: TensorType) -> TensorType:
 def _unfold(a: Args, x: TensorType) -> TensorType:
     if x.rank not in (3, 4):
         raise ShapeError(f"expects an input of 3 or 4 dimensions, and gets {x}")
-    _require_blockable(x)
+    _require_blockable(x, 4)
     *lead, size, height, width = x.shape
     count = _blocks(a, (height, width), ShapeError)
     return TensorType((*lead, size * prod(ntuple(a.kernel_size, 2)), count), x.dtype)

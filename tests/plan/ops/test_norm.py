@@ -21,6 +21,11 @@ UNHELD = Deviation(
     ),
 )
 
+BACKWARDS = Deviation(
+    "torch never looks at a negative size of this deprecated layer",
+    lambda case: case.op == "CrossMapLRN2d" and case.args[0] < 0,
+)
+
 
 @st.composite
 def moments(draw: st.DrawFn, name: str, ranks: tuple[int, ...]) -> Case:
@@ -77,19 +82,19 @@ def response(draw: st.DrawFn, name: str) -> Case:
 for row in ROWS:
     name = row.name
     if "SyncBatch" in name:
-        register(name, moments(name, (2, 3, 4, 5, 6)), (EMPTY, UNHELD))
+        register(name, moments(name, (2, 3, 4, 5, 6)), (EMPTY, UNHELD, BACKWARDS))
     elif "BatchNorm" in name:
         n = int(name[-2])
-        register(name, moments(name, (2, 3) if n == 1 else (n + 2,)), (EMPTY, UNHELD))
+        register(name, moments(name, (2, 3) if n == 1 else (n + 2,)), (EMPTY, UNHELD, BACKWARDS))
     elif "InstanceNorm" in name:
         n = int(name[-2])
-        register(name, moments(name, (n + 1, n + 2)), (EMPTY, UNHELD))
+        register(name, moments(name, (n + 1, n + 2)), (EMPTY, UNHELD, BACKWARDS))
     elif "GroupNorm" in name:
-        register(name, group(name), (EMPTY, UNHELD))
+        register(name, group(name), (EMPTY, UNHELD, BACKWARDS))
     elif "Layer" in name or "RMS" in name:
-        register(name, trailing(name), (EMPTY, UNHELD))
+        register(name, trailing(name), (EMPTY, UNHELD, BACKWARDS))
     else:
-        register(name, response(name), (EMPTY, UNHELD))
+        register(name, response(name), (EMPTY, UNHELD, BACKWARDS))
 
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS])

@@ -11,20 +11,26 @@ from op_harness import EMPTY, NOTHING_LEFT, Case, Deviation, check_row, register
 from lazyinspect.plan.ops.pool import ROWS
 from lazyinspect.shapes import TensorType
 
+
+def below(value: Any, least: int) -> bool:
+    return any(size < least for size in (value if isinstance(value, tuple) else (value,)))
+
+
 UNCHECKED = Deviation(
-    "torch's unpooling and 2d fractional kernels never look at these sizes; below 1 none makes "
+    "torch's unpooling and 2d fractional kernels hardly look at these sizes; below 1 none makes "
     "sense, and below 0 they would read outside the image",
     lambda case: (
-        (
-            case.op in ("MaxUnpool1d", "MaxUnpool2d", "FractionalMaxPool2d")
-            and any(
-                size < 1
-                for value in (*case.args[:1], case.keywords.get("stride", 1))
-                for size in (value if isinstance(value, tuple) else (value,))
-            )
+        case.op.startswith(("MaxUnpool", "FractionalMaxPool2d"))
+        and (
+            below(case.args[0], 1)
+            or below(case.keywords.get("stride", 1), 1)
+            or below(case.keywords.get("padding", 0), 0)
         )
-        or (case.op == "MaxUnpool3d" and "-" in str(case.keywords.get("padding")))
     ),
+)
+ANY_RANK = Deviation(
+    "AdaptiveAvgPool2d(1) is a mean to torch and forgets to look at the rank it documents",
+    lambda case: case.op == "AdaptiveAvgPool2d" and case.values[0].rank not in (3, 4),
 )
 
 
@@ -102,7 +108,9 @@ for row in ROWS:
     for prefix, other in {"Fract": fractional, "Adapt": adaptive, "MaxUn": unpool}.items():
         if row.name.startswith(prefix):
             strategy = other
-    register(row.name, strategy(row.name, int(row.name[-2])), (EMPTY, NOTHING_LEFT, UNCHECKED))
+    register(
+        row.name, strategy(row.name, int(row.name[-2])), (EMPTY, NOTHING_LEFT, UNCHECKED, ANY_RANK)
+    )
 
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS])
