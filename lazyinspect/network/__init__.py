@@ -1,0 +1,9 @@
+"""Plan -> nn.Module: the network in its lazy form, built from the bundled lazy modules."""
+
+from __future__ import annotations
+
+from lazyinspect.network.build import Init, build
+from lazyinspect.network.classes import class_name, resolve_class
+from lazyinspect.network.graph import Graph
+
+__all__ = ["build", "Graph", "Init", "class_name", "resolve_class"]

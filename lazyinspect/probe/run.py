@@ -1,0 +1,141 @@
+"""Plan and the name of a device -> the network, materialised, and what was observed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from lazyinspect.network import Init, build
+from lazyinspect.plan import tree
+from lazyinspect.probe.devices import device_name, resolve_device, seeded
+from lazyinspect.probe.inputs import make_inputs
+from lazyinspect.probe.memory import check_memory, parse_bytes
+from lazyinspect.probe.observe import nodes_by_path, untouched_buffers
+from lazyinspect.probe.verify import failures, verify
+from lazyinspect.report import LayerRow, Timing, Totals, Verified
+
+
+class Plan(Protocol):
+    """What is probed of a plan."""
+
+    @property
+    def root(self) -> tree.Graph: ...
+    @property
+    def call(self) -> tree.Call: ...
+    @property
+    def inputs(self) -> tuple[tree.InputType, ...]: ...
+    @property
+    def ties(self) -> tuple[tree.Tie, ...]: ...
+    @property
+    def rows(self) -> tuple[LayerRow, ...]: ...
+    @property
+    def totals(self) -> Totals: ...
+    @property
+    def dtype(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a run adds to a plan's report."""
+
+    rows: tuple[LayerRow, ...]
+    """The plan's, with their times."""
+    timing: Timing | None
+    verified: Verified
+    torch: str
+    """Torch's version."""
+    device: str
+    device_name: str | None
+
+
+def probe(
+    plan: Plan,
+    *,
+    device: str = "cpu",
+    train: bool = False,
+    time: bool = True,
+    warmup: int = 3,
+    runs: int = 20,
+    seed: int = 0,
+    init: Init = "default",
+    memory_limit: int | str | None = None,
+) -> Probed:
+    """Build the network, run the dummy forward, compare with the plan, and time it.
+
+    Torch's random generators are left as they were.
+
+    Args:
+        memory_limit: bytes, or ``"8GB"``.
+
+    Raises:
+        SpecError: a bad name of a device, a bad amount of memory, a class that does not import.
+        NetworkError: the device is not there, the network does not fit, or a forward fails.
+        InternalError: plan and device disagree.
+    """
+    where = resolve_device(device)
+    _require_memory(plan, where, memory_limit)
+    with seeded(where, seed):
+        network, inputs, verified = _materialise(plan, where, init, seed=seed, train=train)
+        rows, timing = plan.rows, None
+        if time and where.type != "meta":
+            rows, timing = _timed(plan, network, inputs, where, warmup, runs)
+    return Probed(rows, timing, verified, torch.__version__, str(where), device_name(where))
+
+
+def materialised(
+    plan: Plan,
+    *,
+    device: str = "cpu",
+    init: Init = "default",
+    memory_limit: int | str | None = None,
+) -> nn.Module:
+    """The network after its dummy forward, in eval mode: ordinary layers, nothing of ours in them.
+
+    Its parameters are drawn from torch's own generators, as any network's.
+
+    Raises:
+        SpecError: as :func:`probe`, and so for the others.
+        NetworkError: ...
+        InternalError: ...
+    """
+    where = resolve_device(device)
+    _require_memory(plan, where, memory_limit)
+    network, _, _ = _materialise(plan, where, init)
+    return network
+
+
+def _require_memory(plan: Plan, device: torch.device, limit: int | str | None) -> None:
+    check_memory(plan, device, parse_bytes(limit) if isinstance(limit, str) else limit)
+
+
+def _materialise(
+    plan: Plan, device: torch.device, init: Init, *, seed: int = 0, train: bool = False
+) -> tuple[nn.Module, tuple[torch.Tensor, ...], Verified]:
+    with failures(plan):
+        network = build(plan, device=device, init=init)
+        inputs = make_inputs(plan.inputs, device, seed)
+    network.train(train)
+    return network, inputs, verify(plan, network, inputs, device, init=init)
+
+
+def _timed(
+    plan: Plan,
+    network: nn.Module,
+    inputs: Sequence[torch.Tensor],
+    device: torch.device,
+    warmup: int,
+    runs: int,
+) -> tuple[tuple[LayerRow, ...], Timing]:
+    # imported here because a run without timing need not pay for it
+    from lazyinspect.probe.timing import time_forward, time_layers
+
+    nodes = nodes_by_path(plan.root)
+    with failures(plan), untouched_buffers(network, nodes):
+        forward = time_forward(network, inputs, device, warmup=warmup, runs=runs)
+        laps = time_layers(network, nodes, inputs, device)
+    rows = tuple(replace(row, time_ns=laps[row.path, row.call]) for row in plan.rows)
+    return rows, Timing(str(device), warmup, runs, forward)
