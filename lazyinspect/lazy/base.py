@@ -1,0 +1,411 @@
+"""Input of a first forward -> an ordinary module. The one mechanism of all lazy modules.
+
+A lazy class says which arguments of its eager class the input decides, and how::
+
+    class LazyScale(LazyMixin, Scale):
+        infers = ("features",)
+
+        def __init__(self, gain=1.0, device=None, dtype=None):
+            super().__init__(features=0, gain=gain, device=device, dtype=dtype)
+
+        def infer(self, input):
+            return {"features": input.shape[-1]}
+
+Construction builds the eager class with the placeholders given (``features=0``) and makes its
+parameters and buffers shapeless. The first forward builds an eager *reference* with the inferred
+sizes, moves its tensors into the shapeless ones (the same objects, so that an optimizer made
+earlier keeps working), takes over the attributes that the sizes decide, and changes the class.
+So the values, the draws from the random generator and the argument checks are the eager class's
+own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
+
+from lazyinspect.lazy.become import Become, check_target, eager_class, inherited_target
+from lazyinspect.lazy.errors import InferenceError, format_inputs, name_of
+from lazyinspect.lazy.initialisation import zeros_wanted
+from lazyinspect.lazy.placement import moved, placement
+from lazyinspect.lazy.tensors import is_uninitialised, take_data, uninitialised_like
+from lazyinspect.lazy.transplant import (
+    LazyState,
+    adopt,
+    check_agreement,
+    forget_shapes,
+    keep_placement_in_copies,
+    lazy_tensors,
+    pairs,
+)
+from lazyinspect.lazy.undo import Undo, rng_state, set_rng_state
+from lazyinspect.lazy.watch import announce
+
+
+class LazyMixin(LazyModuleMixin, nn.Module):
+    """Base of every lazy module: first in the bases, before the eager class.
+
+    A subclass without a ``cls_to_become`` of its own becomes its parent's, unless it defines
+    methods or attributes: then it keeps its class, and them, and only its weights change.
+    """
+
+    infers: ClassVar[tuple[str, ...]] = ()
+    """Arguments of the eager constructor that the first input decides."""
+    template_device: ClassVar[str | None] = None
+    """Where placeholders are built; None: on the module's own device. ``"meta"`` where they are
+    not empty or draw random values."""
+    _dispatches_forward = True
+    _lazy: LazyState
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__
+        target = own["cls_to_become"] if "cls_to_become" in own else inherited_target(cls)
+        check_target(cls, target)
+        cls.cls_to_become = Become(target)  # type: ignore[assignment]  # reads as what it holds
+
+    def __init__(
+        self, *, device: Any = None, dtype: torch.dtype | None = None, **arguments: Any
+    ) -> None:
+        own = {name: value for name, value in arguments.items() if name not in self.infers}
+        state = LazyState(own)
+        self.__dict__["_lazy"] = state
+        if eager_class(type(self)) is not nn.Module:
+            arguments["device"] = self.template_device or device
+            arguments["dtype"] = dtype
+        states = rng_state(set())
+        super().__init__(**arguments)
+        set_rng_state(states)
+        forget_shapes(self, state, device, dtype)
+        for child in self.children():
+            _make_part(child, device, dtype)
+        state.constructing = False
+
+    # What a lazy class describes
+
+    def infer(self, *args: Any, **kwargs: Any) -> Mapping[str, Any]:
+        """The arguments in ``infers``, from the inputs of a forward. Changes nothing.
+
+        Raises:
+            InferenceError: the input does not tell them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no infer()")
+
+    def infer_from_state(self, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any] | None:
+        """The arguments in ``infers``, from shapes of a checkpoint's tensors by name.
+
+        A ``KeyError`` or None means that they do not tell: the loaded values are kept and
+        compared with what the first forward infers.
+        """
+        return None
+
+    def materialised(self) -> None:
+        """Called when all tensors have their shape, before the class changes."""
+
+    # The first forward
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        state = self.__dict__.get("_lazy")
+        if state is None:
+            return super().__call__(*args, **kwargs)
+        try:
+            return super().__call__(*args, **kwargs)
+        except BaseException as error:
+            if state.undo is not None:
+                state.undo.restore()
+                if hasattr(error, "add_note") and not isinstance(error, InferenceError):
+                    error.add_note(
+                        f"{name_of(self)} was left as it was; "
+                        f"its input was {format_inputs(args, kwargs)}"
+                    )
+            raise
+        finally:
+            state.undo = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The forward of what the module has become."""
+        # nn.Module looks forward up before the hook that changes the class
+        if not isinstance(self, LazyMixin):
+            return type(self).forward(self, *args, **kwargs)
+        if "_lazy" in self.__dict__:
+            raise InferenceError(
+                f"{name_of(self)} has no weights yet: call the module itself, not its forward"
+            )
+        return super().forward(*args, **kwargs)
+
+    def _infer_parameters(self, module: Any, args: Any, kwargs: Any = None) -> None:
+        """The forward pre-hook; torch.compile calls it too, by this name."""
+        undo = Undo(module)
+        lazy_class, state = type(module), module.__dict__["_lazy"]
+        try:
+            with torch.inference_mode(False), torch.no_grad():
+                module.initialize_parameters(*args, **(kwargs or {}))
+            if module.has_uninitialized_params():
+                raise InferenceError(f"{name_of(module)} has not been fully initialized")
+            module._finalise()
+        except BaseException:
+            undo.restore()
+            raise
+        state.undo = undo
+        announce(module, lazy_class, undo)
+
+    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """Infer the sizes from the inputs and give every tensor its shape and first value.
+
+        Raises:
+            InferenceError: they cannot be inferred, or disagree with tensors already there.
+        """
+        self._materialise(self._checked(self.infer(*args, **kwargs), format_inputs(args, kwargs)))
+
+    def _checked(self, sizes: Mapping[str, Any], source: str) -> dict[str, Any]:
+        """Inferred arguments as plain ints (a traced size is none), zero refused."""
+        plain: dict[str, Any] = {}
+        for name, value in sizes.items():
+            if isinstance(value, (tuple, list)):
+                plain[name] = tuple(map(int, value))
+            else:
+                plain[name] = None if value is None else int(value)
+            if plain[name] == 0 or (isinstance(value, (tuple, list)) and 0 in plain[name]):
+                raise InferenceError(
+                    f"{name_of(self)} needs {name} of at least 1, and gets {plain[name]} "
+                    f"from {source}"
+                )
+        return plain
+
+    def _reference(
+        self, sizes: Mapping[str, Any], device: torch.device, dtype: torch.dtype | None
+    ) -> nn.Module:
+        """The eager module that this one is to equal.
+
+        Raises:
+            InferenceError: the eager constructor refuses the sizes.
+        """
+        state = self._lazy
+        arguments = dict(state.arguments)
+        for name in arguments:
+            if name in state.template and self.__dict__.get(name) != state.template[name]:
+                arguments[name] = self.__dict__[name]  # set by hand since construction
+        eager = eager_class(type(self))
+        try:
+            return eager(**arguments, **sizes, device=device, dtype=dtype)
+        except (ValueError, AssertionError) as error:
+            inferred = ", ".join(f"{name}={value}" for name, value in sizes.items())
+            raise InferenceError(
+                f"{name_of(self)} cannot become {eager.__name__}({inferred}): {error}"
+            ) from None
+
+    def _materialise(self, sizes: Mapping[str, Any], given: Collection[str] = ()) -> None:
+        """Give every tensor its shape, and its first value unless it is ``given`` one later."""
+        device, dtype = placement(self)
+        wanted = [name for name, _ in lazy_tensors(self) if name not in given]
+        draw = bool(wanted) and not zeros_wanted()
+        place = device if draw else torch.device("meta")
+        reference = self._reference(sizes, place, dtype)
+        matched = list(pairs(self, reference))
+        for own, like in matched:
+            check_agreement(self, own, like)
+        with torch._C.DisableTorchFunctionSubclass():
+            for own, like in matched:
+                adopt(own, like)
+        self.materialised()
+
+    def _finalise(self) -> None:
+        """Become what ``cls_to_become`` says; nothing of the lazy module is left."""
+        target = self.cls_to_become
+        check_target(type(self), target)
+        for name in ("_initialize_hook", "_load_hook"):
+            self.__dict__.pop(name).remove()
+        for part in [child for child in self.modules() if isinstance(child, LazyPart)]:
+            del part.__dict__["_lazy"]
+            part.__class__ = eager_class(type(part))  # type: ignore[assignment]
+        del self.__dict__["_lazy"]
+        if target is not None:
+            self.__class__ = target  # type: ignore[assignment]
+
+    def reset_parameters(self) -> None:
+        """As the eager class's; nothing while there is nothing to reset."""
+        state = self.__dict__.get("_lazy")
+        if state is None or not (state.constructing or self.has_uninitialized_params()):
+            super().reset_parameters()  # type: ignore[misc]  # the eager class's
+
+    # Checkpoints, copies, moves
+
+    def _lazy_load_hook(self, *args: Any) -> None:
+        """Nothing: ``_load_from_state_dict`` below does it, since a hook cannot refuse."""
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        if "_lazy" in self.__dict__:
+            try:
+                self._take_shapes(state_dict, prefix)
+            except InferenceError as error:
+                error_msgs.append(str(error))
+                return
+        # the class may have changed by now
+        load = super() if isinstance(self, LazyMixin) else self
+        load._load_from_state_dict(
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
+            error_msgs,
+        )
+
+    def _take_shapes(self, state_dict: Mapping[str, Any], prefix: str) -> None:
+        """Materialise from a checkpoint; the caller loads the values.
+
+        Raises:
+            InferenceError: a tensor there is not of the shape that this module's has.
+        """
+        shapes = {
+            key[len(prefix) :]: tuple(value.shape)
+            for key, value in state_dict.items()
+            if key.startswith(prefix)
+            and isinstance(value, torch.Tensor)
+            and not is_uninitialised(value)
+        }
+        lazy = dict(lazy_tensors(self))
+        given = lazy.keys() & shapes.keys()
+        if not given:
+            return
+        try:
+            inferred = self.infer_from_state(shapes)
+        except (KeyError, IndexError):
+            inferred = None
+        if inferred is None:
+            self._keep_values(lazy, shapes, prefix)
+            return
+        sizes = self._checked(inferred, f"the checkpoint's `{prefix}` tensors")
+        reference = self._reference(sizes, torch.device("meta"), None)
+        expected = dict([*reference.named_parameters(), *reference.named_buffers()])
+        wrong = [
+            f"size mismatch for {prefix}{name}: copying a param with shape {list(shape)} from "
+            f"checkpoint, the shape in {name_of(self)} is {list(expected[name].shape)}."
+            for name, shape in shapes.items()
+            if name in expected and tuple(expected[name].shape) != shape
+        ]
+        if wrong:
+            raise InferenceError("\n\t".join(wrong))
+        undo = Undo(self)
+        try:
+            with torch.no_grad():
+                self._materialise(sizes, given)
+            self._finalise()
+        except BaseException:
+            undo.restore()
+            raise
+
+    def _keep_values(
+        self, lazy: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], prefix: str
+    ) -> None:
+        """Let tensors of a checkpoint in that do not tell the sizes; the module stays lazy."""
+        if any("." in name for name in lazy):
+            names = ", ".join(f"{prefix}{name}" for name in sorted(lazy.keys() & shapes.keys()))
+            raise InferenceError(f"{name_of(self)} cannot tell its sizes from {names} alone")
+        for name in lazy.keys() & shapes.keys():
+            lazy[name].materialize(shapes[name])
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        keep_placement_in_copies(self)
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
+        state = self.__dict__.get("_lazy")
+        if state is None:
+            return super()._apply(fn, recurse)
+        before = [
+            (table, name, tensor, type(tensor))
+            for table in (self._parameters, self._buffers)
+            for name, tensor in table.items()
+            if is_uninitialised(tensor)
+        ]
+        names = {id(tensor): name for _, name, tensor, _ in before}
+        applied: dict[int, torch.Tensor] = {}
+
+        def apply(tensor: torch.Tensor) -> torch.Tensor:
+            name = names.get(id(tensor))
+            if name is None:
+                return fn(tensor)
+            result = moved(fn, tensor, state.ranks.get(name, 1), state.formats, name)
+            applied[id(tensor)] = result
+            return result
+
+        super()._apply(apply, recurse)
+        for table, name, tensor, lazy_class in before:
+            result = applied[id(tensor)]
+            if isinstance(tensor, nn.Parameter):
+                # of another kind of device, or swapped, it has become an ordinary one
+                if not is_uninitialised(table[name]):
+                    take_data(table[name], lazy_class, result.device, result.dtype)
+            else:
+                table[name] = uninitialised_like(tensor, result.device, result.dtype)
+        return self
+
+    def extra_repr(self) -> str:
+        """As what the module is to become prints itself."""
+        if "_lazy" in self.__dict__ and self.cls_to_become is not None:
+            try:
+                return str(self.cls_to_become.extra_repr(self))
+            except (TypeError, AttributeError):
+                pass  # it needs an instance of its own class
+        return super().extra_repr()
+
+    def _replicate_for_data_parallel(self) -> Any:
+        if "_lazy" in self.__dict__:
+            return super()._replicate_for_data_parallel()
+        return super(LazyModuleMixin, self)._replicate_for_data_parallel()
+
+
+class LazyPart(LazyMixin):
+    """A child of a lazy module that is materialised by it. Has no inference of its own."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise InferenceError(
+            f"{name_of(self)} is part of a lazy module, which gives it its sizes: call that one"
+        )
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        """Nothing: the owner, which is asked first, has refused or had nothing to load."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _new_part, (eager_class(type(self)),), self.__getstate__()
+
+
+_PART_CLASSES: dict[type[nn.Module], type[LazyPart]] = {}
+
+
+def _part_class(eager: type[nn.Module]) -> type[LazyPart]:
+    if eager not in _PART_CLASSES:
+        _PART_CLASSES[eager] = type(f"Lazy{eager.__name__}", (LazyPart, eager), {})
+    return _PART_CLASSES[eager]
+
+
+def _new_part(eager: type[nn.Module]) -> LazyPart:
+    part: LazyPart = object.__new__(_part_class(eager))
+    return part
+
+
+def _make_part(module: nn.Module, device: Any, dtype: torch.dtype | None) -> None:
+    """Make an ordinary child shapeless; children without tensors stay as they are."""
+    for child in module.children():
+        _make_part(child, device, dtype)
+    if not (module._parameters or module._buffers) or isinstance(module, LazyModuleMixin):
+        return
+    state = LazyState({}, constructing=False)
+    module.__class__ = _part_class(type(module))
+    module.__dict__["_lazy"] = state
+    forget_shapes(module, state, device, dtype)

@@ -1,0 +1,143 @@
+"""A lazy module and its eager reference -> the lazy one with the reference's tensors and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import parameter as torch_parameter
+
+from lazyinspect.lazy.errors import InferenceError, name_of
+from lazyinspect.lazy.tensors import (
+    UninitializedBuffer,
+    UninitializedParameter,
+    give_data,
+    is_uninitialised,
+    uninitialised_like,
+)
+from lazyinspect.lazy.undo import Undo
+
+_ABSENT = object()
+
+
+@dataclass
+class LazyState:
+    """All that a lazy module keeps for itself: its ``_lazy``, gone once it is materialised."""
+
+    arguments: dict[str, Any]
+    """The eager constructor's, less those inferred and device and dtype."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Arguments that the lazy class alone has."""
+    template: dict[str, Any] = field(default_factory=dict)
+    """Attributes as built with placeholders: what differs later was inferred, or set by hand."""
+    ranks: dict[str, int] = field(default_factory=dict)
+    """Number of dimensions of each shapeless tensor."""
+    formats: dict[str, torch.memory_format] = field(default_factory=dict)
+    """Memory format that ``.to(memory_format=...)`` asked for, by tensor."""
+    become: tuple[type[nn.Module] | None] | None = None
+    """``cls_to_become`` set on the instance, in a tuple since None is a value."""
+    undo: Undo | None = None
+    """Set between the inference and the end of the same call."""
+    constructing: bool = True
+
+
+def is_part(module: nn.Module) -> bool:
+    """Whether a child is shapeless and materialised by its owner: it has no hook of its own."""
+    return "_lazy" in module.__dict__ and "_initialize_hook" not in module.__dict__
+
+
+def forget_shapes(
+    module: nn.Module, state: LazyState, device: Any, dtype: torch.dtype | None
+) -> None:
+    """Replace placeholders by shapeless tensors; a buffer of one number keeps its value."""
+    for name, parameter in list(module._parameters.items()):
+        if parameter is not None and not is_uninitialised(parameter):
+            state.ranks[name] = parameter.dim()
+            lazy = uninitialised_like(parameter, device, dtype or parameter.dtype)
+            setattr(module, name, lazy)
+    for name, buffer in list(module._buffers.items()):
+        if buffer is not None and buffer.dim() > 0 and not is_uninitialised(buffer):
+            state.ranks[name] = buffer.dim()
+            module._buffers[name] = uninitialised_like(buffer, device, buffer.dtype)
+    state.template = {name: value for name, value in module.__dict__.items() if is_plain(value)}
+
+
+def is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, (int, float, str))
+
+
+def lazy_tensors(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Shapeless tensors of a module and its parts, by name."""
+    for table in (module._parameters, module._buffers):
+        for name, tensor in table.items():
+            if is_uninitialised(tensor):
+                yield prefix + name, tensor
+    for name, child in module._modules.items():
+        if is_part(child):
+            yield from lazy_tensors(child, f"{prefix}{name}.")
+
+
+def pairs(own: nn.Module, like: nn.Module) -> Iterator[tuple[nn.Module, nn.Module]]:
+    """A lazy module and its parts, each with its counterpart in the reference."""
+    yield own, like
+    for name, child in own._modules.items():
+        counterpart = like._modules.get(name)
+        if is_part(child) and counterpart is not None:
+            yield from pairs(child, counterpart)
+
+
+def check_agreement(module: nn.Module, own: nn.Module, like: nn.Module) -> None:
+    """Refuse a tensor that is there already (shared, or loaded) and of another shape."""
+    for mine, theirs in ((own._parameters, like._parameters), (own._buffers, like._buffers)):
+        for name, tensor in mine.items():
+            expected = theirs.get(name)
+            if tensor is None or expected is None or is_uninitialised(tensor):
+                continue
+            if tensor.shape != expected.shape:
+                raise InferenceError(
+                    f"{name_of(module)} needs a {name} of {list(expected.shape)} for this input, "
+                    f"and has one of {list(tensor.shape)} already (shared with another module, or "
+                    "loaded)"
+                )
+
+
+def adopt(own: nn.Module, like: nn.Module) -> None:
+    """Give a module the tensors and the size-dependent attributes of its reference."""
+    state = own.__dict__["_lazy"]
+    for mine, theirs in ((own._parameters, like._parameters), (own._buffers, like._buffers)):
+        for name, tensor in mine.items():
+            if not is_uninitialised(tensor) or name not in theirs:
+                continue
+            source = theirs[name]
+            if source is None:  # these sizes need none; an optimizer may hold it: make it empty
+                give_data(tensor, tensor.data)
+                mine[name] = None
+                continue
+            data = source.data
+            if data.device != tensor.device or data.dtype != tensor.dtype:
+                if data.is_meta:
+                    data = torch.zeros(data.shape, dtype=tensor.dtype, device=tensor.device)
+                else:
+                    data = data.to(tensor.device, tensor.dtype)
+            if name in state.formats:
+                data = data.contiguous(memory_format=state.formats[name])
+            give_data(tensor, data)
+    for name, value in like.__dict__.items():
+        if is_plain(value) and state.template.get(name, _ABSENT) != value:
+            own.__dict__[name] = value
+
+
+def keep_placement_in_copies(module: nn.Module) -> None:
+    """Tensors unpickled as torch's uninitialised ones become those that pickle faithfully."""
+    for table in (module._parameters, module._buffers):
+        for tensor in table.values():
+            if type(tensor) is torch_parameter.UninitializedParameter:
+                tensor.__class__ = UninitializedParameter
+            elif type(tensor) is torch_parameter.UninitializedBuffer:
+                tensor.__class__ = UninitializedBuffer
+                tensor.__dict__.clear()
