@@ -10,17 +10,18 @@ from lazyinspect.plan.ops.base import LazyOp, Op
 HEADER = """\
 # Ops
 
-What a spec may name, generated from the op table (`make docs`). `lazyinspect layers` prints the same in the terminal, and
-`lazyinspect layers NAME` one of them. [spec.md](spec.md) says how arguments and sources are written.
+What a spec may name, generated from the op table (`make docs`). `lazyinspect layers` prints the
+same in the terminal, and `lazyinspect layers NAME` one of them. [spec.md](spec.md) says how
+arguments and sources are written.
 
-Arguments without a default must be given. Of a lazy layer, what it infers is left out of its arguments.
+Arguments without a default must be given. What a lazy layer infers is left out of its arguments.
 """
 
 FALLBACK = """\
 ## Run through torch
 
-These layers of `torch.nn` have no row of their own. They work, and so do allowed classes of your own: the planner runs
-them through torch on its meta device, which is slower and loads torch.
+These layers of `torch.nn` have no row of their own. They work, and so do allowed classes of your
+own: the planner runs them through torch on its meta device, which is slower and loads torch.
 """
 
 
