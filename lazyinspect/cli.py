@@ -251,8 +251,12 @@ def _guarded(given: Sequence[str]) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    command = typer.main.get_command(app)
-    outcome = command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
+    if given == ["--version"]:
+        # typer would import pydantic to check the flag, which takes longer than all the rest
+        outcome: Any = [f"lazyinspect {__version__}\n"]
+    else:
+        command = typer.main.get_command(app)
+        outcome = command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
     code = outcome if isinstance(outcome, int) else 0
     for text in ("",) if isinstance(outcome, int) else outcome:
         with writing("standard output"):

@@ -38,8 +38,8 @@ def duration(nanoseconds: float) -> str:
 
 
 def spread(time: Duration) -> str:
-    """``21.3 ms (20.9 ms to 22.4 ms)``: the median, and where four runs in five fall."""
-    return f"{duration(time.median)} ({duration(time.p10)} to {duration(time.p90)})"
+    """``20.9 ms to 22.4 ms``: where four runs in five fall."""
+    return f"{duration(time.p10)} to {duration(time.p90)}"
 
 
 def share(fraction: float) -> str:

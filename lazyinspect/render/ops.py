@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from lazyinspect.plan.ops import eager, signature_of
 from lazyinspect.plan.ops.base import LazyOp, Op
-from lazyinspect.plan.ops.signature import Signature
+from lazyinspect.plan.ops.signature import Parameter, Signature
 from lazyinspect.render.figures import scalar
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line, pad, paint
@@ -30,40 +30,44 @@ def _list(rows: Sequence[Row], layout: Layout) -> Iterator[Line]:
     for index, (family, members) in enumerate(groupby(rows, key=lambda row: row.family)):
         if index:
             yield []
-        yield [(family, "bold")]
+        yield from _wrapped(family, layout, "bold")
         for row in members:
             head, *more = _call(row, layout.width - 2)
             yield [("  " + row.name, "cyan"), (head.removeprefix(row.name), "")]
             yield from ([("  " + line, "")] for line in more)
             if isinstance(row, LazyOp):
-                yield [(f"      {_conversion(row)}", "dim")]
+                yield from _wrapped(_conversion(row), layout, "dim", indent=6)
 
 
 def _one(row: Row, layout: Layout) -> Iterator[Line]:
-    yield [(row.name, "bold"), (f"  {_what(row)}", "")]
+    yield [(row.name, "bold"), (f", {_what(row)}", "")]
+    yield from _wrapped(row.family, layout, "dim")
     if isinstance(row, LazyOp):
-        yield [(_conversion(row), "")]
+        yield from _wrapped(_conversion(row), layout)
     yield []
-    yield from ([(("  " if index else "") + line, "cyan")] for index, line in _written(row, layout))
+    for index, line in enumerate(_call(row, layout.width)):
+        yield [("  " * (index > 0) + line, "cyan")]
     parameters = signature_of(row.name).parameters
     if parameters:
         yield []
         names = [f"*{each.name}" if each.variadic else each.name for each in parameters]
-        defaults = ["required" if each.required else _default(each.default) for each in parameters]
+        defaults = [_default(each) for each in parameters]
         widths = max(map(len, names)), max(map(len, defaults))
         for name, default, parameter in zip(names, defaults, parameters, strict=True):
             takes = parameter.expected + (", by keyword alone" if parameter.keyword_only else "")
             yield [
                 (f"  {pad(name, widths[0])}  ", "cyan"),
-                (f"{pad(default, widths[1])}  ", "dim" if not parameter.required else ""),
+                (f"{pad(default, widths[1])}  ", "" if parameter.required else "dim"),
                 (takes, ""),
             ]
     yield []
-    yield [("reads ", "dim"), (_sources(eager(row).inputs), "")]
+    yield from _wrapped(f"reads {_sources(eager(row).inputs)}", layout)
 
 
-def _written(row: Row, layout: Layout) -> Iterator[tuple[int, str]]:
-    return enumerate(_call(row, layout.width))
+def _wrapped(text: str, layout: Layout, style: str = "", *, indent: int = 0) -> Iterator[Line]:
+    space = " " * indent
+    for line in wrap(text, layout.width, initial_indent=space, subsequent_indent=f"{space}  "):
+        yield [(line, style)]
 
 
 def _call(row: Row, width: int) -> list[str]:
@@ -73,12 +77,10 @@ def _call(row: Row, width: int) -> list[str]:
 
 def _what(row: Row) -> str:
     if isinstance(row, LazyOp):
-        return f"a lazy layer of lazyinspect ({row.family})"
-    if row.kind == "merge":
-        return f"a merge: takes a list of sources ({row.family})"
-    if row.kind == "function":
-        return f"a tensor function ({row.family})"
-    return f"a layer of {row.owner} ({row.family})"
+        return "a lazy layer of lazyinspect"
+    if row.kind == "layer":
+        return f"a layer of {row.owner}"
+    return "a merge: it takes a list of sources" if row.kind == "merge" else "a tensor function"
 
 
 def _conversion(row: LazyOp) -> str:
@@ -87,10 +89,14 @@ def _conversion(row: LazyOp) -> str:
 
 
 def _sources(inputs: Signature) -> str:
-    if len(inputs.parameters) == 1 and not inputs.parameters[0].variadic:
-        return "one source, the step before it unless `from:` names another"
-    return f"the sources ({inputs.text}): `from:` gives them in order, or by name"
+    if any(each.variadic for each in inputs.parameters):
+        return "any number of sources"
+    if len(inputs.parameters) == 1:
+        return "one source: the step before it, unless `from:` names another"
+    return f"the sources ({inputs.text}), which `from:` gives in order or by name"
 
 
-def _default(value: object) -> str:
-    return "none" if value == () else scalar(value)
+def _default(parameter: Parameter) -> str:
+    if parameter.variadic:
+        return "any number"
+    return "required" if parameter.required else scalar(parameter.default)

@@ -75,10 +75,9 @@ def forward(report: Report) -> str | None:
     if report.timing is None:
         return None
     timing = report.timing
-    runs = _plural(timing.runs, "run")
-    return (
-        f"{figures.spread(timing.forward_ns)}, median and middle 80% of {runs} on {timing.device}"
-    )
+    time = timing.forward_ns
+    median = f"{figures.duration(time.median)} on {printable(timing.device)}"
+    return f"{median} (median of {timing.runs}; 80% took {figures.spread(time)})"
 
 
 def verdict(report: Report) -> str | None:

@@ -136,11 +136,13 @@ def _fit(columns: dict[str, Column], cells: dict[str, list[str]], room: int) -> 
         cells["type"] = [brief(text) if width(text) > limit else text for text in cells["type"]]
         excess -= widths["type"] - natural("type")
         widths["type"] = natural("type")
-    for name in ("args", "layer", "type"):
-        if excess > 0 and name in widths:
-            kept = min(widths[name], max(widths[name] - excess, _LEAST[name]))
-            excess -= widths[name] - kept
-            widths[name] = kept
+    while excess > 0:
+        # the widest gives way, so that names and types are cut alike
+        name = max(_LEAST, key=lambda each: widths.get(each, 0) - _LEAST[each])
+        if widths.get(name, 0) <= _LEAST[name]:
+            break
+        widths[name] -= 1
+        excess -= 1
     return widths
 
 

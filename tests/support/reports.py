@@ -62,7 +62,7 @@ def report(
     variant: str | None = None,
     params: dict[str, Any] | None = None,
     inputs: Sequence[NamedTensor] = (NamedTensor("input", (1, 3, 224, 224), "float32"),),
-    verified: bool = True,
+    verified: bool | Verified = True,
     timed: bool = False,
     **more: Any,
 ) -> Report:
@@ -87,11 +87,13 @@ def report(
         "timing": Timing("cpu", 3, 20, Duration(21_312_000, 20_900_000, 22_400_000))
         if timed
         else None,
-        "verified": Verified("cpu", sum(row.kind != "container" for row in rows))
-        if verified
-        else None,
+        "verified": verified if isinstance(verified, Verified) else _agrees(rows, verified),
     }
     return Report(**(values | more))
+
+
+def _agrees(rows: Sequence[LayerRow], ran: bool) -> Verified | None:
+    return Verified("cpu", sum(row.kind != "container" for row in rows)) if ran else None
 
 
 def _rows(node: Node, parent: str, depth: int) -> Iterator[LayerRow]:
@@ -237,4 +239,50 @@ def mynet(**more: Any) -> Report:
         layer("7", "LazyLinear", (1, 10), params=16_010, macs=16_000),
         inputs=(NamedTensor("input", (1, 1, 28, 28), "float32"),),
         **({"name": "mynet"} | more),
+    )
+
+
+def oddities(**more: Any) -> Report:
+    """Everything that a table must cope with at once: long names, tuples, unknown counts."""
+    shape = (1, 197, 768)
+    halves = tuple(NamedTensor(str(k), (1, 16, 80, 80), "float32") for k in range(2))
+    states = (
+        NamedTensor("0", (1, 12, 256), "float32"),
+        NamedTensor("1.0", (2, 1, 256), "float32"),
+        NamedTensor("1.1", (2, 1, 256), "float32"),
+    )
+    encoder_layers = [
+        block(
+            f"encoder_layer_{index}",
+            "EncoderBlock",
+            layer(
+                "self_attention",
+                "LazyMultiheadAttention",
+                shape,
+                params=2_362_368,
+                macs=524_000_000,
+                args={"embed_dim": 768, "num_heads": 12},
+            ),
+            layer("mlp_1", "LazyLinear", (1, 197, 3072), params=2_362_368, macs=464_781_312),
+        )
+        for index in range(12)
+    ]
+    return report(
+        layer("class_token", "Parameter", (1, 1, 768), params=768, kind="parameter"),
+        block("encoder", "Sequential", *encoder_layers),
+        layer("up", "LazyConvTranspose2d", (1, 64, 160, 160), params=1_000, macs=25_600_000),
+        layer("split", "chunk", (1, 16, 80, 80), outputs=halves),
+        layer("lstm", "LazyLSTM", (1, 12, 256), params=10_000, macs=None, outputs=states),
+        layer("mine", "mypkg.layers.Swish", (1, 64), type="Swish", macs=None),
+        layer("quantised", "LazyConv2d", (1, 8, 9, 9), type="FakeQuantConv2d", params=80, macs=7),
+        layer("indices", "positions", (1, 197), dtype="int64"),
+        layer("pool", "MaxPool2d", (1, 64, 5, 5)),
+        layer("again", "MaxPool2d", (1, 64, 3, 3), path="pool", call=1),
+        layer("q", "LazyLinear", (1, 64), params=4_160, macs=4_096),
+        layer("k", "LazyLinear", (1, 64), params=4_160, macs=4_096),
+        inputs=(
+            NamedTensor("image", (1, 3, 224, 224), "float32"),
+            NamedTensor("ids", (1, 12), "int64"),
+        ),
+        **({"name": "oddities", "verified": False} | more),
     )

@@ -1,0 +1,59 @@
+"""The listing of ops: every row of the table, and one of them in full."""
+
+from __future__ import annotations
+
+import pytest
+
+from lazyinspect.plan.ops import table
+from lazyinspect.render import ops
+from lazyinspect.render.layout import Layout
+from lazyinspect.render.paint import width
+
+
+def test_listing_names_every_op_once() -> None:
+    heads = [
+        line.strip().partition("(")[0]
+        for line in ops.render(list(table().values()), Layout()).splitlines()
+        if line[:2] == "  " and line[2:3].strip() and "(" in line
+    ]
+    assert heads == list(table())
+
+
+def test_listing_groups_by_family() -> None:
+    text = ops.render(list(table().values()), Layout())
+    families = [row.family for row in table().values()]
+    assert [line for line in text.splitlines() if line and line[0] != " "] == list(
+        dict.fromkeys(families)
+    )
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_listing_fits_its_width(columns: int) -> None:
+    text = ops.render(list(table().values()), Layout(width=columns))
+    assert max(map(width, text.splitlines())) <= columns
+
+
+def test_a_lazy_op_says_what_it_infers_and_becomes() -> None:
+    text = ops.render_one(table()["LazyConv2d"], Layout())
+    assert "infers in_channels at the first forward, and becomes Conv2d" in text
+    assert "in_channels  " not in text
+
+
+def test_one_op_shows_each_argument_with_default_and_type() -> None:
+    lines = ops.render_one(table()["Conv2d"], Layout()).splitlines()
+    assert "  in_channels   required  an integer" in lines
+    assert "  bias          true      true or false" in lines
+
+
+def test_an_op_of_several_sources_says_how_they_are_given() -> None:
+    assert "reads any number of sources" in ops.render_one(table()["cat"], Layout())
+    assert "reads one source" in ops.render_one(table()["ReLU"], Layout())
+    text = ops.render_one(table()["MultiheadAttention"], Layout())
+    assert "(query, key, value, key_padding_mask=null" in text
+
+
+@pytest.mark.parametrize("name", list(table()))
+def test_every_op_can_be_shown(name: str) -> None:
+    text = ops.render_one(table()[name], Layout())
+    assert text.startswith(f"{name}, a")
+    assert "REQUIRED" not in text
