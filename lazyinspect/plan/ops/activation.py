@@ -11,19 +11,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, ShapeError
-from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight
-from lazyinspect.plan.ops.layers import at_least, floats, ranks
+from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, require_at_least
+from lazyinspect.plan.ops.layers import floats, ranks
 from lazyinspect.plan.ops.operands import complex_or_float, refuse, tensor
 from lazyinspect.shapes import ITEM_BYTES, TensorType, Value, dim_index, is_complex, is_float
 
 # --- which dtypes a kernel takes, and what it gives
 
 
-def _floats(a: Args, x: Value) -> TensorType:
+def _floats(a: Args, x: Value) -> Value:
     return floats(x)
 
 
-def _real(a: Args, x: Value) -> TensorType:
+def _real(a: Args, x: Value) -> Value:
     """Floats and integers, unchanged."""
     x = tensor(x)
     if x.dtype == "bool" or is_complex(x.dtype):
@@ -31,7 +31,7 @@ def _real(a: Args, x: Value) -> TensorType:
     return x
 
 
-def _inexact(a: Args, x: Value) -> TensorType:
+def _inexact(a: Args, x: Value) -> Value:
     """Floats and complex numbers, unchanged."""
     x = tensor(x)
     if not is_float(x.dtype) and not is_complex(x.dtype):
@@ -39,13 +39,13 @@ def _inexact(a: Args, x: Value) -> TensorType:
     return x
 
 
-def _to_float(a: Args, x: Value) -> TensorType:
+def _to_float(a: Args, x: Value) -> Value:
     """Integers and booleans become the default float."""
     x = tensor(x)
     return TensorType(x.shape, complex_or_float(x.dtype))
 
 
-def _to_float_but_bool(a: Args, x: Value) -> TensorType:
+def _to_float_but_bool(a: Args, x: Value) -> Value:
     x = tensor(x)
     if x.dtype == "bool":
         raise refuse(x.dtype, "numeric")
@@ -87,7 +87,7 @@ def _hardtanh_check(a: Args) -> None:
         )
 
 
-def _hardtanh(a: Args, x: Value) -> TensorType:
+def _hardtanh(a: Args, x: Value) -> Value:
     x = _real(a, x)
     # torch cuts the bounds to integers first
     if x.dtype == "uint8" and int(_hardtanh_bounds(a)[0]) < 0:
@@ -95,11 +95,13 @@ def _hardtanh(a: Args, x: Value) -> TensorType:
     return x
 
 
-def _threshold(a: Args, x: Value) -> TensorType:
+def _threshold(a: Args, x: Value) -> Value:
     x = _real(a, x)
     if not is_float(x.dtype):
         bits = 8 * ITEM_BYTES[x.dtype]
-        low, high = (0, 2**bits - 1) if x.dtype == "uint8" else (-(2 ** (bits - 1)), 2**bits // 2 - 1)
+        low, high = (
+            (0, 2**bits - 1) if x.dtype == "uint8" else (-(2 ** (bits - 1)), 2**bits // 2 - 1)
+        )
         for name in ("threshold", "value"):
             if not low <= getattr(a, name) <= high:
                 raise ShapeError(
@@ -109,14 +111,14 @@ def _threshold(a: Args, x: Value) -> TensorType:
 
 
 def _prelu_check(a: Args) -> None:
-    at_least(a, 0, "num_parameters")
+    require_at_least(a, 0, "num_parameters")
 
 
 def _prelu_channels(x: TensorType) -> int:
     return x.shape[1] if len(x.shape) > 1 else 1
 
 
-def _prelu(a: Args, x: Value) -> TensorType:
+def _prelu(a: Args, x: Value) -> Value:
     x = floats(x)
     if a.num_parameters == 1:
         return x
@@ -143,7 +145,7 @@ def _prelu_infer(a: Args, x: Value) -> Mapping[str, Any]:
     return {"num_parameters": found}
 
 
-def _glu(a: Args, x: Value) -> TensorType:
+def _glu(a: Args, x: Value) -> Value:
     x = floats(x)
     if not x.shape:
         raise ShapeError("expects an input with dimensions, and gets one without")
@@ -154,14 +156,14 @@ def _glu(a: Args, x: Value) -> TensorType:
     return TensorType((*x.shape[:dim], size // 2, *x.shape[dim + 1 :]), x.dtype)
 
 
-def _softmax(a: Args, x: Value) -> TensorType:
+def _softmax(a: Args, x: Value) -> Value:
     x = floats(x)
     if a.dim is not None:
         dim_index(a.dim, len(x.shape))
     return x
 
 
-def _softmax2d(a: Args, x: Value) -> TensorType:
+def _softmax2d(a: Args, x: Value) -> Value:
     x = floats(x)
     ranks(x, 3, 4)
     return x
@@ -176,7 +178,9 @@ def _row(
     outputs: Callable[..., Value] = _floats,
     check: Callable[[Args], None] | None = None,
 ) -> Op:
-    return Op(name, signature, outputs) if check is None else Op(name, signature, outputs, check=check)
+    return (
+        Op(name, signature, outputs) if check is None else Op(name, signature, outputs, check=check)
+    )
 
 
 ROWS: tuple[Op | LazyOp, ...] = (

@@ -16,9 +16,8 @@ from typing import Any
 
 from lazyinspect.errors import ArgumentError, ShapeError
 from lazyinspect.plan.ops import table
-from lazyinspect.plan.ops.base import Args, LayerValue, LazyOp, Op, Weight
+from lazyinspect.plan.ops.base import Args, LayerValue, LazyOp, Op, Weight, require_at_least
 from lazyinspect.plan.ops.layers import (
-    at_least,
     floats,
     inferred,
     last,
@@ -34,7 +33,7 @@ from lazyinspect.shapes import Shape, TensorType, Value, format_shape, is_float,
 
 
 def _check_heads(a: Args, width: str, heads: str) -> None:
-    at_least(a, 1, width, heads)
+    require_at_least(a, 1, width, heads)
     size, count = getattr(a, width), getattr(a, heads)
     if size % count:
         raise ArgumentError(
@@ -45,7 +44,7 @@ def _check_heads(a: Args, width: str, heads: str) -> None:
 
 def _check(a: Args) -> None:
     _check_heads(a, "embed_dim", "num_heads")
-    at_least(a, 0, "kdim", "vdim")
+    require_at_least(a, 0, "kdim", "vdim")
     probability(a, "dropout")
 
 
@@ -213,11 +212,11 @@ def _attention_infer(
 
 def _layer_check(a: Args) -> None:
     _check_heads(a, "d_model", "nhead")
-    at_least(a, 0, "dim_feedforward")
+    require_at_least(a, 0, "dim_feedforward")
     probability(a, "dropout")
 
 
-def _sequence(a: Args, x: Value, name: str, lazy: str = "") -> TensorType:
+def _sequence(a: Args, x: Value, name: str, lazy: str = "") -> Value:
     x = floats(x, name)
     ranks(x, 2, 3, name)
     last(x, a.d_model, "d_model", f"{lazy} infers it" if lazy else "", name)
@@ -230,7 +229,7 @@ def _encoder_layer(
     src_mask: Value = None,
     src_key_padding_mask: Value = None,
     is_causal: Value = False,
-) -> TensorType:
+) -> Value:
     src = _sequence(a, src, "src", "LazyTransformerEncoderLayer")
     batch, length = _lengths(src, a.batch_first)
     _check_masks(
@@ -250,7 +249,7 @@ def _decoder_layer(
     memory_key_padding_mask: Value = None,
     tgt_is_causal: Value = False,
     memory_is_causal: Value = False,
-) -> TensorType:
+) -> Value:
     tgt = _sequence(a, tgt, "tgt", "LazyTransformerDecoderLayer")
     memory = _sequence(a, memory, "memory")
     same_dtype(memory, tgt.dtype, "memory")
@@ -318,9 +317,7 @@ def _encoder_layer_macs(a: Args, src: TensorType, *rest: Value) -> int:
 
 
 def _decoder_layer_macs(a: Args, tgt: TensorType, memory: TensorType, *rest: Value) -> int:
-    return (
-        _inner_attention(a, tgt, tgt) + _inner_attention(a, tgt, memory) + _feed_forward(a, tgt)
-    )
+    return _inner_attention(a, tgt, tgt) + _inner_attention(a, tgt, memory) + _feed_forward(a, tgt)
 
 
 def _layer_infer(name: str) -> Callable[..., Mapping[str, Any]]:
@@ -384,7 +381,7 @@ def _stack_check(argument: str, kind: str) -> Callable[[Args], None]:
     def check(a: Args) -> None:
         _require_layer(a, argument, kind)
         # torch builds a stack of none, whose forward then asks for its first layer
-        at_least(a, 1, "num_layers")
+        require_at_least(a, 1, "num_layers")
         if a.norm is not None:
             row = table().get(a.norm.op) if isinstance(a.norm, LayerValue) else None
             if not isinstance(row, Op) or len(row.inputs.parameters) != 1:
@@ -449,11 +446,11 @@ def _transformer_check(a: Args) -> None:
     for side in ("encoder", "decoder"):
         custom = f"custom_{side}"
         if getattr(a, custom) is None:
-            at_least(a, 1, f"num_{side}_layers")
+            require_at_least(a, 1, f"num_{side}_layers")
         else:
             _require_layer(a, custom, f"Transformer{side.capitalize()}")
     # the inputs are compared with it, even where neither half is torch's own
-    at_least(a, 0, "d_model")
+    require_at_least(a, 0, "d_model")
 
 
 def _half(a: Args, side: str) -> Args:

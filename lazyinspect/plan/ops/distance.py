@@ -15,7 +15,7 @@ from lazyinspect.plan.ops.operands import complex_or_float, real_of, refuse, ten
 from lazyinspect.shapes import TensorType, Value, broadcast, dim_index, is_float, promote
 
 
-def _cosine(a: Args, x1: Value, x2: Value) -> TensorType:
+def _cosine(a: Args, x1: Value, x2: Value) -> Value:
     x1, x2 = tensor(x1, "x1"), tensor(x2, "x2")
     dtype = promote(x1, x2)
     if not is_float(dtype):
@@ -25,7 +25,7 @@ def _cosine(a: Args, x1: Value, x2: Value) -> TensorType:
     return TensorType((*shape[:dim], *shape[dim + 1 :]), dtype)
 
 
-def _pairwise(a: Args, x1: Value, x2: Value) -> TensorType:
+def _pairwise(a: Args, x1: Value, x2: Value) -> Value:
     x1, x2 = tensor(x1, "x1"), tensor(x2, "x2")
     if "bool" in (x1.dtype, x2.dtype):
         raise refuse("bool", "numeric")

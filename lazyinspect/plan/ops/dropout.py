@@ -10,19 +10,19 @@ from __future__ import annotations
 from lazyinspect.plan.ops.base import Args, LazyOp, Op
 from lazyinspect.plan.ops.layers import probability, ranks
 from lazyinspect.plan.ops.operands import tensor
-from lazyinspect.shapes import TensorType, Value
+from lazyinspect.shapes import Value
 
 
 def _check(a: Args) -> None:
     probability(a, "p")
 
 
-def _any(a: Args, x: Value) -> TensorType:
+def _any(a: Args, x: Value) -> Value:
     # in evaluation a dropout is the identity: every dtype and rank passes, as in torch
     return tensor(x)
 
 
-def _sequences(a: Args, x: Value) -> TensorType:
+def _sequences(a: Args, x: Value) -> Value:
     x = tensor(x)
     ranks(x, 2, 3)
     return x

@@ -10,8 +10,7 @@ Source: https://pytorch.org/docs/stable/nn.html#sparse-layers
 from __future__ import annotations
 
 from lazyinspect.errors import ArgumentError, ShapeError
-from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, network_dtype
-from lazyinspect.plan.ops.layers import at_least
+from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, network_dtype, require_at_least
 from lazyinspect.plan.ops.operands import refuse, tensor
 from lazyinspect.shapes import TensorType, Value, promote
 
@@ -20,7 +19,7 @@ _REMEDY = "give the input `dtype: int64`"
 
 
 def _check(a: Args) -> None:
-    at_least(a, 0, "num_embeddings", "embedding_dim")
+    require_at_least(a, 0, "num_embeddings", "embedding_dim")
     index, count = a.padding_idx, a.num_embeddings
     if index is not None and not -count <= index < count:
         raise ArgumentError(
@@ -46,7 +45,7 @@ def _require_rows(a: Args, x: TensorType) -> None:
         raise ShapeError(f"holds no embeddings, and gets {x}", argument="num_embeddings")
 
 
-def _embedding(a: Args, x: Value) -> TensorType:
+def _embedding(a: Args, x: Value) -> Value:
     x = tensor(x)
     if x.dtype not in _INDEX:
         raise refuse(x.dtype, "int64 or int32", _REMEDY)
@@ -54,7 +53,7 @@ def _embedding(a: Args, x: Value) -> TensorType:
     return TensorType((*x.shape, a.embedding_dim), network_dtype(a))
 
 
-def _bag(a: Args, x: Value, offsets: Value = None, weights: Value = None) -> TensorType:
+def _bag(a: Args, x: Value, offsets: Value = None, weights: Value = None) -> Value:
     x = tensor(x)
     if weights is not None:
         _check_sample_weights(a, x, tensor(weights, "per_sample_weights"))
@@ -88,7 +87,7 @@ def _bags_of_rows(x: TensorType, offsets: Value) -> int:
     return x.shape[0]
 
 
-def _offsets(x: TensorType, offsets: Value) -> TensorType:
+def _offsets(x: TensorType, offsets: Value) -> Value:
     if offsets is None:
         raise ShapeError(
             "expects offsets with an input of 1 dimension, and gets none",

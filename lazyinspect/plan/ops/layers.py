@@ -16,10 +16,10 @@ def floats(x: Value, name: str = "input") -> TensorType:
     Raises:
         ShapeError: it is something else.
     """
-    x = tensor(x, name)
-    if not is_float(x.dtype):
-        raise refuse(x.dtype, "floating-point")
-    return x
+    found = tensor(x, name)
+    if not is_float(found.dtype):
+        raise refuse(found.dtype, "floating-point")
+    return found
 
 
 def same_dtype(x: TensorType, dtype: str, name: str) -> None:
@@ -54,22 +54,12 @@ def inferred(x: Value, name: str = "input", least: int = 1, most: int | None = N
     Raises:
         ShapeError: it has a wrong rank, or the dimension is empty.
     """
-    x = tensor(x, name)
+    found = tensor(x, name)
     if most is not None:
-        ranks(x, least, most, name)
-    if not x.shape or x.shape[-1] < 1:
+        ranks(found, least, most, name)
+    if not found.shape or found.shape[-1] < 1:
         raise ShapeError(f"infers a size from the last dimension of {name}, and gets {x}")
-    return x.shape[-1]
-
-
-def at_least(a: Args, least: int, *names: str) -> None:
-    """Raises ArgumentError where one of the named integers is smaller."""
-    for name in names:
-        value = getattr(a, name)
-        if value is not None and value < least:
-            raise ArgumentError(
-                f"expects {name} of at least {least}, and gets {value}", argument=name
-            )
+    return found.shape[-1]
 
 
 def probability(a: Args, name: str) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, ShapeError
-from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, same_shape
-from lazyinspect.plan.ops.layers import at_least, floats, inferred, last, same_dtype
+from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, require_at_least, same_shape
+from lazyinspect.plan.ops.layers import floats, inferred, last, same_dtype
 from lazyinspect.plan.ops.operands import tensor
 from lazyinspect.shapes import Shape, TensorType, Value, dim_index, format_shape, prod
 
@@ -20,10 +20,10 @@ from lazyinspect.shapes import Shape, TensorType, Value, dim_index, format_shape
 
 
 def _linear_check(a: Args) -> None:
-    at_least(a, 0, "in_features", "out_features")
+    require_at_least(a, 0, "in_features", "out_features")
 
 
-def _linear(a: Args, x: Value) -> TensorType:
+def _linear(a: Args, x: Value) -> Value:
     x = floats(x)
     last(x, a.in_features, "in_features", "LazyLinear infers it")
     return TensorType((*x.shape[:-1], a.out_features), x.dtype)
@@ -47,11 +47,11 @@ def _linear_infer(a: Args, x: Value) -> Mapping[str, Any]:
 
 
 def _bilinear_check(a: Args) -> None:
-    at_least(a, 1, "in1_features", "in2_features")
-    at_least(a, 0, "out_features")
+    require_at_least(a, 1, "in1_features", "in2_features")
+    require_at_least(a, 0, "out_features")
 
 
-def _bilinear(a: Args, x1: Value, x2: Value) -> TensorType:
+def _bilinear(a: Args, x1: Value, x2: Value) -> Value:
     x1, x2 = floats(x1, "input1"), floats(x2, "input2")
     same_dtype(x2, x1.dtype, "input2")
     remedy = "LazyBilinear infers it"
@@ -83,7 +83,7 @@ def _bilinear_infer(a: Args, x1: Value, x2: Value) -> Mapping[str, Any]:
 # --- Flatten, Unflatten
 
 
-def _flatten(a: Args, x: Value) -> TensorType:
+def _flatten(a: Args, x: Value) -> Value:
     x = tensor(x)
     rank = len(x.shape)
     start = dim_index(a.start_dim, rank, "start_dim")
@@ -95,9 +95,7 @@ def _flatten(a: Args, x: Value) -> TensorType:
             argument="start_dim",
         )
     shape = x.shape or (1,)
-    return TensorType(
-        (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]), x.dtype
-    )
+    return TensorType((*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]), x.dtype)
 
 
 def _unflatten_check(a: Args) -> None:
@@ -117,7 +115,7 @@ def _unflatten_check(a: Args) -> None:
         )
 
 
-def _unflatten(a: Args, x: Value) -> TensorType:
+def _unflatten(a: Args, x: Value) -> Value:
     x = tensor(x)
     if not x.shape:
         raise ShapeError("expects an input with dimensions, and gets one without")

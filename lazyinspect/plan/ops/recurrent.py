@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, ShapeError
-from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight
+from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, require_at_least
 from lazyinspect.plan.ops.layers import (
-    at_least,
     floats,
     inferred,
     last,
@@ -53,7 +52,7 @@ def _pair(hx: Value) -> tuple[Value, Value]:
 
 
 def _check(a: Args) -> None:
-    at_least(a, 1, "input_size", "hidden_size", "num_layers")
+    require_at_least(a, 1, "input_size", "hidden_size", "num_layers")
     probability(a, "dropout")
     projected = _projection(a)
     if not 0 <= projected < a.hidden_size:
@@ -146,7 +145,7 @@ def _infer(a: Args, x: Value, hx: Value = None) -> Mapping[str, Any]:
 
 
 def _cell_check(a: Args) -> None:
-    at_least(a, 0, "input_size", "hidden_size")
+    require_at_least(a, 0, "input_size", "hidden_size")
 
 
 def _cell_outputs(name: str) -> Callable[..., Value]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from op_harness import Case, Deviation, check_row, register, sizes
+
 from lazyinspect.plan.ops.activation import ROWS
 from lazyinspect.shapes import TensorType
-from op_harness import Case, Deviation, check_row, register, sizes
 
 DTYPES = ("float32", "float64", "int64", "int8", "uint8", "bool", "complex64")
 numbers = st.floats(-2, 2, allow_nan=False, width=32)

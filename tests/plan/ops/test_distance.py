@@ -6,9 +6,10 @@ import math
 
 import pytest
 from hypothesis import strategies as st
+from op_harness import Case, check_row, register, sizes
+
 from lazyinspect.plan.ops.distance import ROWS
 from lazyinspect.shapes import TensorType
-from op_harness import Case, check_row, register, sizes
 
 DTYPES = ("float32", "float32", "float16", "float64", "int64", "uint8", "bool", "complex64")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import strategies as st
+from op_harness import Case, check_row, register, sizes
+
 from lazyinspect.plan.ops.dropout import ROWS
 from lazyinspect.shapes import TensorType
-from op_harness import Case, check_row, register, sizes
 
 
 @st.composite

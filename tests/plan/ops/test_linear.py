@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import strategies as st
-from lazyinspect.errors import ArgumentError
-from lazyinspect.plan import ops
-from lazyinspect.plan.ops.linear import ROWS
-from lazyinspect.shapes import TensorType, prod
 from op_harness import Case, Deviation, check_row, register, sizes
 from torch.utils.flop_counter import FlopCounterMode
+
+from lazyinspect.errors import ArgumentError, ShapeError
+from lazyinspect.plan import ops
+from lazyinspect.plan.ops.linear import ROWS
+from lazyinspect.shapes import TensorType, Value, prod
 
 shapes = st.lists(sizes(0, 3), max_size=3).map(tuple)
 
@@ -43,8 +45,8 @@ def bilinear_macs(case: Case) -> int:
     two = torch.empty(lead, x2.shape[-1], 1, device="meta")
     weight = torch.empty(x1.shape[-1], out * x2.shape[-1], device="meta")
     with FlopCounterMode(display=False) as counter:
-        torch.bmm((one @ weight).unflatten(1, (out, x2.shape[-1])), two)
-    return counter.get_total_flops() // 2
+        torch.bmm((one @ weight).reshape(lead, out, x2.shape[-1]), two)
+    return int(counter.get_total_flops()) // 2
 
 
 @st.composite
@@ -102,3 +104,17 @@ def test_only_identity_takes_unknown_keywords() -> None:
     assert ops.signature_of("Identity").bind((1,), {"a": 2}) == {"args": (1,), "a": 2}
     with pytest.raises(ArgumentError, match="has no argument `a`"):
         ops.signature_of("Flatten").bind((), {"a": 2})
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (TensorType((10, 1600)), "expects 5184 features in the last dimension, and gets 1600"),
+        (TensorType((10, 5184), "int64"), "expects floating-point tensors, and gets int64"),
+        ((TensorType((10, 5184)),), "expects one tensor as input, and gets a tuple ([10, 5184])"),
+    ],
+)
+def test_a_refusal_says_what_was_expected_and_found(x: Value, message: str) -> None:
+    row = ops.eager(ops.table()["Linear"])
+    with pytest.raises(ShapeError, match=re.escape(message)):
+        row.outputs(SimpleNamespace(in_features=5184, out_features=10, bias=True), x)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from op_harness import Case, Deviation, check_row, register, sizes
+
 from lazyinspect.plan.ops.recurrent import ROWS
 from lazyinspect.shapes import TensorType, Value
-from op_harness import Case, Deviation, check_row, register, sizes
 
 
 @st.composite
