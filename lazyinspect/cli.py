@@ -165,7 +165,7 @@ def run(
     def reports() -> Iterator[Report]:
         for name in chosen:
             if device == "meta":
-                report = api.plan(loaded, variant=name, **shared).report(device="meta")
+                report = api.plan(loaded, variant=name, **shared).report()
             else:
                 with _working(f"running {spec} on {device}"):
                     report = api.run(
@@ -330,7 +330,7 @@ def _to(output: Path | None, pieces: Iterable[str]) -> Iterator[str]:
 
 def _setting(text: str) -> tuple[str, Any]:
     """``k=[1, 7]`` as a name and the value that a spec would hold there."""
-    from lazyinspect.spec.reader import Mapping, Node, Scalar, read
+    from lazyinspect.spec.reader import Mapping, Node, Scalar, core_value, read
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
@@ -343,7 +343,10 @@ def _setting(text: str) -> tuple[str, Any]:
             return {key.text: python(item) for key, item in node.pairs}
         return [python(item) for item in node.items]
 
-    return name.strip(), python(read(value, f"--set {name.strip()}")) if value.strip() else ""
+    name, value = name.strip(), value.strip()
+    if value[:1] in ("[", "{", '"', "'"):
+        return name, python(read(value, f"--set {name}"))
+    return name, core_value(value) if value else ""
 
 
 def _shapes(texts: Sequence[str]) -> list[int] | dict[str, list[int]] | None:

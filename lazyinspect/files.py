@@ -24,13 +24,12 @@ def replace_file(path: Path, pieces: Iterable[str]) -> None:
     special = target.exists() and not target.is_file()
     temporary = target if special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with writing(str(path)):
-            file = open(temporary, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-        with file:
-            for text in pieces:
-                with writing(str(path)):
-                    file.write(text)
-                    file.flush()
+        if not special:
+            with writing(str(path)):
+                temporary.touch()
+        text = "".join(pieces)
+        with writing(str(path)), open(temporary, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
         if not special:
             with writing(str(path)):
                 if target.exists():

@@ -1,0 +1,514 @@
+"""The command line: exit codes, streams, options, and what it does not load."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from reports import mynet, resnet50
+
+import lazyinspect
+from lazyinspect import cli, errors
+from lazyinspect._version import __version__
+from lazyinspect.errors import Problem
+
+ROOT = Path(__file__).parents[1]
+
+
+class FakeApi(ModuleType):
+    """The API as the commands call it, with every call on record."""
+
+    def __init__(self) -> None:
+        super().__init__("lazyinspect.api")
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.report = mynet()
+        self.names: list[str] = []
+        self.fail: Callable[[], None] = lambda: None
+
+    def load(self, path: str) -> SimpleNamespace:
+        return SimpleNamespace(path=path)
+
+    def variants(self, spec: Any) -> list[str]:
+        return self.names
+
+    def run(self, spec: Any, **options: Any) -> Any:
+        self.calls.append(("run", {"path": spec.path, **options}))
+        self.fail()
+        return replace(self.report, spec=replace(self.report.spec, variant=options["variant"]))
+
+    def plan(self, spec: Any, **options: Any) -> Any:
+        self.calls.append(("plan", {"path": spec.path, **options}))
+        return SimpleNamespace(
+            report=lambda device: replace(self.report, timing=None, verified=None)
+        )
+
+    def layers(self, name: str | None = None) -> list[Any]:
+        from lazyinspect.plan.ops import table
+
+        return [table()[name]] if name else list(table().values())
+
+    def schema(self) -> dict[str, Any]:
+        return {"$schema": "http://json-schema.org/draft-07/schema#"}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return self.calls[-1][1]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    fake = FakeApi()
+    monkeypatch.setitem(sys.modules, "lazyinspect.api", fake)
+    monkeypatch.setattr(lazyinspect, "api", fake, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    return fake
+
+
+def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "lazyinspect", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+# exit codes
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ExpectationError(Problem("unmet-expect", "m")), 1),
+        (errors.SpecError(Problem("unknown-op", "m")), 2),
+        (errors.NetworkError(Problem("device", "m")), 3),
+        (errors.InternalError(Problem("plan-mismatch", "m")), 70),
+        (MemoryError(), 3),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("oops"), 70),
+        (OSError("a library is missing"), 70),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_failure_has_its_exit_code(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], error: BaseException, code: int
+) -> None:
+    def fail() -> None:
+        raise error
+
+    api.fail = fail
+    assert cli.main(["run", "net.yaml"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+    assert (code == 70) == ("This is a bug in lazyinspect" in err)
+    if isinstance(error, errors.LazyinspectError):
+        assert f"error[{error.problems[0].code}]: m\n" in err
+
+
+def test_success_is_zero_and_says_nothing_on_standard_error(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", "net.yaml"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("mynet  configs/mynet.yaml\n")
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["walk"],
+        ["run", "net.yaml", "--nothing"],
+        ["run", "net.yaml", "extra"],
+        ["run", "net.yaml", "--format", "xml"],
+        ["run", "net.yaml", "--runs", "0"],
+        ["run", "net.yaml", "--depth", "-1"],
+        ["run", "net.yaml", "--batch", "x"],
+        ["run", "net.yaml", "--input", "1,two"],
+        ["run", "net.yaml", "--input", "1,-2"],
+        ["run", "net.yaml", "--input", ""],
+        ["run", "net.yaml", "--input", "1,2", "--input", "3,4"],
+        ["run", "net.yaml", "--input", "x=1", "--input", "x=2"],
+        ["run", "net.yaml", "--set", "novalue"],
+        ["run", "net.yaml", "--set", "=1"],
+        ["run", "net.yaml", "--set", "a=[1, 2"],
+        ["run", "net.yaml", "--columns", "params,colour"],
+        ["run", "net.yaml", "--columns", ","],
+        ["run", "net.yaml", "--memory-limit", "much"],
+        ["run", "net.yaml", "--memory-limit", "8ZB"],
+        ["layers", "a", "b"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_exit_2_and_runs_nothing(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "rror" in err and "Traceback" not in err
+    assert api.calls == []
+
+
+def test_debug_shows_the_traceback(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("oops")
+
+    api.fail = fail
+    assert cli.main(["run", "net.yaml", "--debug"]) == 70
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_an_unexpected_failure_is_one_line(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("over\nmany\nlines")
+
+    api.fail = fail
+    cli.main(["run", "net.yaml"])
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert err.startswith("lazyinspect failed with ZeroDivisionError: over many lines. ")
+
+
+# what the options become
+
+
+def test_a_plain_run_asks_for_the_documented_defaults(api: FakeApi) -> None:
+    cli.main(["run", "net.yaml"])
+    assert api.calls == [
+        (
+            "run",
+            {
+                "path": "net.yaml",
+                "variant": None,
+                "set": {},
+                "input": None,
+                "batch": None,
+                "allow": (),
+                "dtype": "float32",
+                "device": "cpu",
+                "train": False,
+                "time": True,
+                "warmup": 3,
+                "runs": 20,
+                "seed": 0,
+                "init": "default",
+                "memory_limit": None,
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--variant", "r101"], {"variant": "r101"}),
+        (["--input", "8,3,256,256"], {"input": [8, 3, 256, 256]}),
+        (["--input", "[8, 3]"], {"input": [8, 3]}),
+        (["--input", "ids=1,64"], {"input": {"ids": [1, 64]}}),
+        (
+            ["--input", "ids=1,64", "--input", "mask=1,1"],
+            {"input": {"ids": [1, 64], "mask": [1, 1]}},
+        ),
+        (["--batch", "8"], {"batch": 8}),
+        (["--allow", "a.B", "--allow", "a.C"], {"allow": ("a.B", "a.C")}),
+        (["--device", "cuda:1", "--dtype", "bfloat16"], {"device": "cuda:1", "dtype": "bfloat16"}),
+        (["--train", "--no-time"], {"train": True, "time": False}),
+        (["--warmup", "0", "--runs", "1", "--seed", "7"], {"warmup": 0, "runs": 1, "seed": 7}),
+        (["--init", "zeros"], {"init": "zeros"}),
+        (["--memory-limit", "8GiB"], {"memory_limit": 8 * 2**30}),
+        (["--memory-limit", "1.5 gb"], {"memory_limit": 1_500_000_000}),
+        (["--memory-limit", "4096"], {"memory_limit": 4096}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_options_reach_the_api(
+    api: FakeApi, arguments: list[str], expected: dict[str, Any]
+) -> None:
+    assert cli.main(["run", "net.yaml", *arguments]) == 0
+    assert expected == {key: api.options[key] for key in expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("n=3", 3),
+        ("n=1e-6", 1e-6),
+        ("n=true", True),
+        ("n=yes", "yes"),
+        ("n=012", 12),
+        ("n=[1, 7]", [1, 7]),
+        ("n={LeakyReLU: 0.1}", {"LeakyReLU": 0.1}),
+        ("n=null", None),
+        ("n= ReLU", "ReLU"),
+        ("n=a=b", "a=b"),
+        ("n='3'", "3"),
+        ("n=", ""),
+    ],
+)
+def test_settings_are_read_as_a_spec_would_read_them(api: FakeApi, text: str, value: Any) -> None:
+    assert cli.main(["run", "net.yaml", "--set", text]) == 0
+    assert api.options["set"] == {"n": value}
+
+
+def test_the_meta_device_plans_and_runs_nothing(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", "net.yaml", "--device", "meta", "--batch", "2"]) == 0
+    assert [name for name, _ in api.calls] == ["plan"]
+    assert api.options["batch"] == 2
+    assert "planned, not run on a device" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_all_variants_are_reported_in_order(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], device: str
+) -> None:
+    api.names = ["r50", "r101"]
+    command = ["run", "net.yaml", "--variant", "all", "--device", device]
+    assert cli.main([*command, "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
+    assert [call[1]["variant"] for call in api.calls] == ["r50", "r101"]
+
+
+def test_all_variants_of_a_spec_without_any_is_the_spec_itself(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", "net.yaml", "--variant", "all", "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+    assert api.options["variant"] is None
+
+
+def test_tables_appear_as_their_variants_finish(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.names = ["small", "large"]
+
+    def fail() -> None:
+        if len(api.calls) == 2:
+            raise errors.NetworkError(Problem("memory", "the second does not fit"))
+
+    api.fail = fail
+    assert cli.main(["run", "net.yaml", "--variant", "all"]) == 3
+    assert capsys.readouterr().out.startswith("mynet, variant small")
+
+
+def test_an_array_is_whole_or_absent(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.names = ["small", "large"]
+
+    def fail() -> None:
+        if len(api.calls) == 2:
+            raise errors.NetworkError(Problem("memory", "the second does not fit"))
+
+    api.fail = fail
+    assert cli.main(["run", "net.yaml", "--variant", "all", "--format", "json"]) == 3
+    assert capsys.readouterr().out == ""
+
+
+# where output goes
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv", "markdown"])
+def test_the_report_goes_to_standard_output_alone(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    api.report = replace(resnet50(), notes=("3 rows have no MACs",))
+    assert cli.main(["run", "net.yaml", "--format", form]) == 0
+    out, err = capsys.readouterr()
+    assert "layer1" in out and "3 rows have no MACs" not in out
+    assert err == "note: 3 rows have no MACs\n"
+
+
+def test_depth_fold_and_columns_shape_the_table(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.report = resnet50()
+    cli.main(["run", "net.yaml", "--depth", "2", "--no-fold", "--columns", "params, bytes"])
+    out = capsys.readouterr().out
+    assert "(x2)" not in out and "downsample" not in out
+    assert "Memory" in out and "MACs  " not in out.split("parameters")[0]
+
+
+def test_output_goes_to_the_file_and_nowhere_else(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "report.json"
+    assert cli.main(["run", "net.yaml", "--format", "json", "-o", str(path)]) == 0
+    assert json.loads(path.read_text())["schema"] == "lazyinspect/report/1"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_failed_run_leaves_the_old_output(api: FakeApi, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise errors.NetworkError(Problem("memory", "m"))
+
+    api.fail = fail
+    path = tmp_path / "report.txt"
+    path.write_text("old")
+    assert cli.main(["run", "net.yaml", "--output", str(path)]) == 3
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["report.txt"]
+
+
+def test_an_output_that_cannot_be_written_is_exit_2_before_the_run(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.main(["run", "net.yaml", "--output", str(tmp_path / "no" / "r.txt")]) == 2
+    assert "error[cannot-write]" in capsys.readouterr().err
+    assert api.calls == []
+
+
+class Terminal:
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str, **variables: str) -> str:
+    """What a command line writes to a terminal; it succeeds."""
+    stream = Terminal()
+    for name, value in ({"TERM": "xterm", "NO_COLOR": ""} | variables).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert cli.main(arguments) == 0
+    return stream.text
+
+
+def test_a_terminal_gets_colour(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\x1b[" in on_a_terminal(monkeypatch, "run", "net.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (["run", "net.yaml", "--no-color"], {}),
+        (["--no-color", "run", "net.yaml"], {}),
+        (["run", "net.yaml"], {"NO_COLOR": "1"}),
+        (["run", "net.yaml"], {"TERM": "dumb"}),
+    ],
+    ids=["option", "global option", "NO_COLOR", "dumb"],
+)
+def test_colour_can_be_refused(
+    api: FakeApi,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    variables: dict[str, str],
+) -> None:
+    text = on_a_terminal(monkeypatch, *arguments, **variables)
+    assert "mynet" in text
+    assert "\x1b[" not in text
+
+
+# layers and schema
+
+
+def test_layers_lists_every_op(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["layers"]) == 0
+    out = capsys.readouterr().out
+    assert "  LazyConv2d(out_channels, kernel_size" in out
+    assert "  flatten(start_dim=0, end_dim=-1)" in out
+
+
+def test_layers_shows_one_op(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["layers", "LazyConv2d"]) == 0
+    assert capsys.readouterr().out.startswith("LazyConv2d, a lazy layer")
+
+
+def test_schema_is_json(api: FakeApi, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == api.schema()
+    assert cli.main(["schema", "--output", str(tmp_path / "s.json")]) == 0
+    assert json.loads((tmp_path / "s.json").read_text()) == api.schema()
+
+
+# the process
+
+
+def test_version_is_the_constant() -> None:
+    done = process("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"lazyinspect {__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)], ids=str)
+def test_help_names_the_commands(arguments: tuple[str, ...]) -> None:
+    done = process(*arguments)
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in ("run", "layers", "schema"))
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Top-level modules that a command line has loaded when it ends."""
+    code = (
+        "import sys; from lazyinspect import cli; code = cli.main(sys.argv[1:]); "
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "run --help", "layers --help", ""])
+def test_help_loads_neither_torch_nor_yaml_nor_rich(arguments: str) -> None:
+    assert not {"torch", "yaml", "rich", "numpy"} & loaded(*arguments.split())
+
+
+def test_help_and_version_skip_the_validation_library() -> None:
+    assert "pydantic" not in loaded("--help") | loaded("--version")
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        for arguments in (["--help"], ["--version"], ["layers", "--help"]):
+            done = subprocess.run(
+                [sys.executable, "-m", "lazyinspect", *arguments],
+                cwd=ROOT,
+                stdout=writer,
+                stderr=subprocess.PIPE,
+                timeout=60,
+                check=False,
+            )
+            assert (done.returncode, done.stderr) == (0, b"")
+    finally:
+        os.close(writer)
+
+
+def test_output_survives_an_encoding_that_lacks_a_character() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = process("run", "näht.yaml", env=environment)
+    assert "UnicodeEncodeError" not in done.stderr
