@@ -150,7 +150,7 @@ class Graph:
 Node: TypeAlias = "Leaf | ParameterLeaf | Function | Use | Graph"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Call:
     """One application of a node to typed values: a row of the report in the making."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -126,9 +126,7 @@ def _parse(text: str) -> Formula:
     if any(text.count(opening) != text.count(closing) for opening, closing in ("()", "[]", "{}")):
         raise FormulaError(
             "the brackets of this formula do not match",
-            help=(
-                "quote this formula: a comma ends it in a YAML list, unless it stands in quotes"
-            ),
+            help=("quote this formula: a comma ends it in a YAML list, unless it stands in quotes"),
         )
     indent = len(text) - len(text.lstrip())
     try:

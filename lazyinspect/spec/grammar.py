@@ -184,9 +184,7 @@ class _Parser:
                 params[name] = ParamSpec(name, None, self.steps.expr(value), key.mark)
         return params
 
-    def _variants(
-        self, node: Node | None
-    ) -> tuple[dict[str, dict[str, Expr]], dict[str, Mark]]:
+    def _variants(self, node: Node | None) -> tuple[dict[str, dict[str, Expr]], dict[str, Mark]]:
         mapping = self._mapping(node, "variants", "write {small: {}, large: {width: 2}}")
         variants: dict[str, dict[str, Expr]] = {}
         marks: dict[str, Mark] = {}

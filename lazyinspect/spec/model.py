@@ -166,7 +166,8 @@ class ParamSpec:
 @dataclass(frozen=True, slots=True, eq=False)
 class GraphSpec:
     """Steps with their own inputs and output: a block, ``Graph:``, or (inputs None) a
-    Sequential that reads the values around it."""
+    Sequential that reads the values around it.
+    """
 
     layers: Layers
     mark: Mark

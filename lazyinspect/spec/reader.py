@@ -160,7 +160,10 @@ class _Builder:
                 documents += 1
                 if documents > 1:
                     raise self._error(
-                        event, "yaml-documents", "a second document starts here", "one file, one spec"
+                        event,
+                        "yaml-documents",
+                        "a second document starts here",
+                        "one file, one spec",
                     )
                 continue
             else:

@@ -14,8 +14,10 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias
 
+from lazyinspect.errors import ArgumentError, ShapeError
+from lazyinspect.plan.ops.operands import tensor
 from lazyinspect.plan.ops.signature import Signature, parse_signature
-from lazyinspect.shapes import Shape, Value
+from lazyinspect.shapes import Shape, TensorType, Value, is_float
 
 Args: TypeAlias = SimpleNamespace
 """Bound arguments, defaults filled in, lists as tuples: ``a.kernel_size``."""
@@ -133,14 +135,14 @@ def channels(x: Value, batched_rank: int, *, unbatched: bool = True) -> int:
     """Size of the channel dimension: 1, or 0 of an unbatched input where that is legal.
 
     Raises:
-        ShapeError: the rank is neither ``batched_rank`` nor (if ``unbatched``) one less.
+        ShapeError: the rank is neither ``batched_rank`` nor (if ``unbatched``) one less, or it
+            is no tensor.
     """
-    from lazyinspect.errors import ShapeError
-
+    x = tensor(x)
     if x.rank == batched_rank:
-        return int(x.shape[1])
+        return x.shape[1]
     if unbatched and x.rank == batched_rank - 1:
-        return int(x.shape[0])
+        return x.shape[0]
     allowed = f"{batched_rank - 1} or {batched_rank}" if unbatched else str(batched_rank)
     raise ShapeError(f"expects an input of {allowed} dimensions, and gets {x}")
 
@@ -151,8 +153,6 @@ def require_at_least(a: Args, least: int, *names: str) -> None:
     Raises:
         ArgumentError: one is below ``least``. ``None`` and strings pass.
     """
-    from lazyinspect.errors import ArgumentError
-
     for name in names:
         value = getattr(a, name)
         for item in value if isinstance(value, tuple) else (value,):
@@ -162,10 +162,7 @@ def require_at_least(a: Args, least: int, *names: str) -> None:
                 )
 
 
-def require_floats(x: Value, *besides: str) -> None:
+def require_floats(x: TensorType, *besides: str) -> None:
     """Raises ShapeError where ``x`` is neither of floats nor of a dtype in ``besides``."""
-    from lazyinspect.errors import ShapeError
-    from lazyinspect.shapes import is_float
-
     if not is_float(x.dtype) and x.dtype not in besides:
         raise ShapeError(f"expects an input of floats, and gets {x.dtype}")

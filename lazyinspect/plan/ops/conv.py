@@ -23,6 +23,7 @@ from lazyinspect.plan.ops.base import (
 from lazyinspect.shapes import (
     Shape,
     TensorType,
+    Value,
     format_shape,
     ntuple,
     prod,
@@ -109,8 +110,8 @@ def _check_quantised(a: Args) -> None:
 # --- inputs
 
 
-def _require_input(name: str, a: Args, x: TensorType, n: int) -> None:
-    """Raises ShapeError where the rank, the channels or the dtype do not fit."""
+def _require_input(name: str, a: Args, x: Value, n: int) -> TensorType:
+    """The input. Raises ShapeError where the rank, the channels or the dtype do not fit."""
     found = channels(x, n + 2)
     if found != a.in_channels:
         raise ShapeError(
@@ -119,6 +120,8 @@ def _require_input(name: str, a: Args, x: TensorType, n: int) -> None:
             help=f"Lazy{name} infers them",
         )
     require_floats(x)
+    fitting: TensorType = x
+    return fitting
 
 
 def _require_padding_fits(mode: str, shape: Shape, pads: Shape) -> None:
@@ -138,9 +141,9 @@ def _require_padding_fits(mode: str, shape: Shape, pads: Shape) -> None:
             )
 
 
-def _outputs(name: str, n: int) -> Callable[[Args, TensorType], TensorType]:
-    def outputs(a: Args, x: TensorType) -> TensorType:
-        _require_input(name, a, x, n)
+def _outputs(name: str, n: int) -> Callable[[Args, Value], TensorType]:
+    def outputs(a: Args, x: Value) -> TensorType:
+        x = _require_input(name, a, x, n)
         shape = x.shape
         kernel, dilation = ntuple(a.kernel_size, n), ntuple(a.dilation, n)
         padding = a.padding
@@ -174,9 +177,9 @@ def _outputs(name: str, n: int) -> Callable[[Args, TensorType], TensorType]:
 
 def _transposed_outputs(
     name: str, n: int
-) -> Callable[[Args, TensorType, tuple[int, ...] | None], TensorType]:
-    def outputs(a: Args, x: TensorType, output_size: tuple[int, ...] | None) -> TensorType:
-        _require_input(name, a, x, n)
+) -> Callable[[Args, Value, tuple[int, ...] | None], TensorType]:
+    def outputs(a: Args, x: Value, output_size: tuple[int, ...] | None) -> TensorType:
+        x = _require_input(name, a, x, n)
         lead = x.shape[:-n]
         if not all(x.shape[-n - 1 :]):
             raise ShapeError(f"expects an image with something in it, and gets {x}")
@@ -275,14 +278,14 @@ def _transposed_macs(n: int) -> Callable[..., int]:
 
 
 def _infer(n: int) -> Callable[..., Mapping[str, Any]]:
-    def infer(a: Args, x: TensorType, output_size: object = None) -> Mapping[str, Any]:
+    def infer(a: Args, x: Value, output_size: object = None) -> Mapping[str, Any]:
         return {"in_channels": _some_channels(x, n)}
 
     return infer
 
 
-def _infer_depthwise(n: int) -> Callable[[Args, TensorType], Mapping[str, Any]]:
-    def infer(a: Args, x: TensorType) -> Mapping[str, Any]:
+def _infer_depthwise(n: int) -> Callable[[Args, Value], Mapping[str, Any]]:
+    def infer(a: Args, x: Value) -> Mapping[str, Any]:
         require_at_least(a, 1, "multiplier")
         size = _some_channels(x, n)
         return {"in_channels": size, "out_channels": a.multiplier * size, "groups": size}
@@ -290,7 +293,7 @@ def _infer_depthwise(n: int) -> Callable[[Args, TensorType], Mapping[str, Any]]:
     return infer
 
 
-def _some_channels(x: TensorType, n: int) -> int:
+def _some_channels(x: Value, n: int) -> int:
     found = channels(x, n + 2)
     if found < 1:
         raise ShapeError(f"expects an input with channels, and gets {x}")

@@ -182,7 +182,7 @@ def _extremum(a: Args, x: Value, source: Value = None) -> Value:
 def _where(a: Args, x: Value, condition: Value, source: Value = None) -> Value:
     x, condition = tensor(x), tensor(condition, "condition")
     other = _second(source, a.other)
-    if condition.dtype not in ("bool", "uint8"):
+    if condition.dtype != "bool":
         raise ShapeError(
             f"expects a bool tensor as condition, and gets {condition.dtype}",
             help="a comparison such as `gt: 0` gives one",

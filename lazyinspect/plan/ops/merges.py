@@ -115,7 +115,9 @@ def _sources(values: Sequence[Value]) -> list[TensorType]:
 def _cat(a: Args, *values: Value) -> Value:
     sources = _sources(values)
     # torch leaves empty vectors out of a concatenation of anything
-    kept = [x for x in sources if x.shape != (0,)] or sources[:1]
+    kept = [x for x in sources if x.shape != (0,)]
+    if not kept:
+        return TensorType((0,), promote(*sources))
     first = kept[0]
     for x in sources:
         if not x.shape:
@@ -187,7 +189,7 @@ def _same_dtype(*values: TensorType) -> str:
     return dtype
 
 
-def _matmul(a: Args, x: Value, y: Value) -> Value:
+def _matmul(a: Args, x: Value, y: Value) -> TensorType:
     x, y = tensor(x, "a source"), tensor(y, "a source")
     if not x.shape or not y.shape:
         raise ShapeError(f"expects tensors of at least one dimension, and gets {x} and {y}")
@@ -205,7 +207,7 @@ def _matmul(a: Args, x: Value, y: Value) -> Value:
     return TensorType((*batch, *rows, *columns), dtype)
 
 
-def _matmul_macs(a: Args, x: Value, y: Value) -> int | None:
+def _matmul_macs(a: Args, x: TensorType, y: TensorType) -> int | None:
     # products with a vector count too, which PyTorch's counter leaves out (aten.dot, aten.mv)
     return _matmul(a, x, y).numel * x.shape[-1]
 
@@ -257,21 +259,32 @@ def _attention(a: Args, query: Value, key: Value, value: Value, attn_mask: Value
             raise ShapeError("takes either a mask or is_causal", argument="is_causal")
         if mask.dtype not in ("bool", dtype, "float32"):
             raise ShapeError(f"expects a mask of bool or {dtype}, and gets {mask.dtype}")
+        if mask.rank < 2 and query.rank == 4:
+            # the fused kernel that torch picks for four dimensions reads both
+            raise ShapeError(
+                f"expects a mask of at least 2 dimensions for a query of 4, and gets {mask}",
+                help="`unsqueeze: 0` adds one",
+            )
         if broadcast(mask.shape, scores) != scores:
             raise ShapeError(
                 f"expects a mask that broadcasts to {format_shape(scores)}, and gets {mask}"
             )
     batch = broadcast(scores[:-2], value_batch)
+    if not (query.numel and key.numel and value.numel):
+        batch = query.shape[:-2]  # torch returns early, with zeros of the query's shape
     return TensorType((*batch, query.shape[-2], value.shape[-1]), dtype)
 
 
 def _attention_macs(
-    a: Args, query: Value, key: Value, value: Value, attn_mask: Value = None
+    a: Args, query: TensorType, key: TensorType, value: TensorType, attn_mask: Value = None
 ) -> int | None:
+    if not (query.numel and key.numel and value.numel):
+        return 0
     key_batch, value_batch = _grouped(a, query, key, value)
-    scores = (*broadcast(query.shape[:-2], key_batch), query.shape[-2], key.shape[-2])
-    batch = broadcast(scores[:-2], value_batch)
-    return prod(scores) * query.shape[-1] + prod(batch) * scores[-2] * scores[-1] * value.shape[-1]
+    batch = broadcast(query.shape[:-2], key_batch)
+    pairs = query.shape[-2] * key.shape[-2]
+    scores = prod(batch) * pairs * query.shape[-1]
+    return scores + prod(broadcast(batch, value_batch)) * pairs * value.shape[-1]
 
 
 # --- einsum

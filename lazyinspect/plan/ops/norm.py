@@ -20,7 +20,8 @@ from lazyinspect.plan.ops.base import (
     require_at_least,
     require_floats,
 )
-from lazyinspect.shapes import Shape, TensorType, format_shape, ntuple, prod
+from lazyinspect.plan.ops.operands import tensor
+from lazyinspect.shapes import Shape, TensorType, Value, format_shape, ntuple, prod
 
 _MOMENTS = (
     "num_features: int, eps: float = 1e-05, momentum: float | None = 0.1, affine: bool = {}, "
@@ -81,10 +82,11 @@ def _check_instance(a: Args) -> None:
     require_at_least(a, 0, "num_features")
 
 
-def _batch_outputs(name: str, ranks: tuple[int, ...]) -> Callable[[Args, TensorType], TensorType]:
+def _batch_outputs(name: str, ranks: tuple[int, ...]) -> Callable[[Args, Value], TensorType]:
     allowed = " or ".join(map(str, ranks)) if ranks else "at least 2"
 
-    def outputs(a: Args, x: TensorType) -> TensorType:
+    def outputs(a: Args, x: Value) -> TensorType:
+        x = tensor(x)
         shape = x.shape
         if len(shape) < 2 or (ranks and len(shape) not in ranks):
             raise ShapeError(f"expects an input of {allowed} dimensions, and gets {x}")
@@ -102,8 +104,9 @@ def _batch_outputs(name: str, ranks: tuple[int, ...]) -> Callable[[Args, TensorT
     return outputs
 
 
-def _instance_outputs(name: str, n: int) -> Callable[[Args, TensorType], TensorType]:
-    def outputs(a: Args, x: TensorType) -> TensorType:
+def _instance_outputs(name: str, n: int) -> Callable[[Args, Value], TensorType]:
+    def outputs(a: Args, x: Value) -> TensorType:
+        x = tensor(x)
         found = channels(x, n + 2)
         if a.affine or a.track_running_stats:
             _require_features(a, found, f"Lazy{name}")
@@ -122,7 +125,8 @@ def _instance_outputs(name: str, n: int) -> Callable[[Args, TensorType], TensorT
 def _infer_features(ranks: tuple[int, ...], batched: int | None) -> Callable[..., dict[str, int]]:
     """``batched``: the rank whose dimension 0 is the batch, where unbatched inputs are legal."""
 
-    def infer(a: Args, x: TensorType) -> dict[str, int]:
+    def infer(a: Args, x: Value) -> dict[str, int]:
+        x = tensor(x)
         if x.rank < 2 or (ranks and x.rank not in ranks):
             allowed = " or ".join(map(str, ranks)) if ranks else "at least 2"
             raise ShapeError(f"expects an input of {allowed} dimensions, and gets {x}")
@@ -152,7 +156,8 @@ def _check_group(a: Args) -> None:
         )
 
 
-def _group_outputs(a: Args, x: TensorType) -> TensorType:
+def _group_outputs(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
     if x.rank < 2:
         raise ShapeError(f"expects an input of at least 2 dimensions, and gets {x}")
     found = x.shape[1]
@@ -177,7 +182,8 @@ def _group_weights(a: Args) -> tuple[Weight, ...]:
     return _learned((a.num_channels,), a.bias) if a.affine else ()
 
 
-def _infer_group(a: Args, x: TensorType) -> Mapping[str, Any]:
+def _infer_group(a: Args, x: Value) -> Mapping[str, Any]:
+    x = tensor(x)
     if x.rank < 2:
         raise ShapeError(f"expects an input of at least 2 dimensions, and gets {x}")
     return {"num_channels": _some(x, 1)}
@@ -192,8 +198,9 @@ def _check_shape(a: Args) -> None:
         )
 
 
-def _shape_outputs(name: str) -> Callable[[Args, TensorType], TensorType]:
-    def outputs(a: Args, x: TensorType) -> TensorType:
+def _shape_outputs(name: str) -> Callable[[Args, Value], TensorType]:
+    def outputs(a: Args, x: Value) -> TensorType:
+        x = tensor(x)
         wanted = ntuple(a.normalized_shape, 1)
         if x.shape[-len(wanted) :] != wanted:
             raise ShapeError(
@@ -217,7 +224,8 @@ def _rms_weights(a: Args) -> tuple[Weight, ...]:
     return _learned(ntuple(a.normalized_shape, 1), False) if a.elementwise_affine else ()
 
 
-def _infer_shape(a: Args, x: TensorType) -> Mapping[str, Any]:
+def _infer_shape(a: Args, x: Value) -> Mapping[str, Any]:
+    x = tensor(x)
     require_at_least(a, 1, "dims")
     if x.rank < a.dims:
         raise ShapeError(
@@ -232,7 +240,8 @@ def _infer_shape(a: Args, x: TensorType) -> Mapping[str, Any]:
 # --- local response norms
 
 
-def _response_outputs(a: Args, x: TensorType) -> TensorType:
+def _response_outputs(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
     if not x.numel:
@@ -243,7 +252,8 @@ def _response_outputs(a: Args, x: TensorType) -> TensorType:
     return x
 
 
-def _cross_map_outputs(a: Args, x: TensorType) -> TensorType:
+def _cross_map_outputs(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
     if x.rank != 4:
         raise ShapeError(f"expects an input of 4 dimensions, and gets {x}")
     require_floats(x)

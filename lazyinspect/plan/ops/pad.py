@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from lazyinspect.errors import ShapeError
 from lazyinspect.plan.ops.base import Args, Op, channels, require_at_least
-from lazyinspect.shapes import ITEM_BYTES, Shape, TensorType, is_float, is_integer, ntuple
+from lazyinspect.plan.ops.operands import tensor
+from lazyinspect.shapes import ITEM_BYTES, Shape, TensorType, Value, is_float, is_integer, ntuple
 
 
 def padded(x: TensorType, pads: Shape, mode: str, least: int) -> TensorType:
@@ -77,8 +78,9 @@ def _check_circular(a: Args) -> None:
     require_at_least(a, 0, "padding")
 
 
-def _constant(n: int) -> Callable[[Args, TensorType], TensorType]:
-    def outputs(a: Args, x: TensorType) -> TensorType:
+def _constant(n: int) -> Callable[[Args, Value], TensorType]:
+    def outputs(a: Args, x: Value) -> TensorType:
+        x = tensor(x)
         if x.rank < n:
             raise ShapeError(f"expects an input of at least {n} dimensions, and gets {x}")
         pads = ntuple(a.padding, 2 * n)
@@ -89,8 +91,9 @@ def _constant(n: int) -> Callable[[Args, TensorType], TensorType]:
     return outputs
 
 
-def _mirrored(n: int, mode: str) -> Callable[[Args, TensorType], TensorType]:
-    def outputs(a: Args, x: TensorType) -> TensorType:
+def _mirrored(n: int, mode: str) -> Callable[[Args, Value], TensorType]:
+    def outputs(a: Args, x: Value) -> TensorType:
+        x = tensor(x)
         channels(x, n + 2)
         if mode != "circular":
             if not all(x.shape[-n - 1 :]):

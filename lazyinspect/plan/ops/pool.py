@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from lazyinspect.errors import ArgumentError, ShapeError
 from lazyinspect.plan.ops.base import Args, Op, channels, require_at_least, require_floats
-from lazyinspect.shapes import Shape, TensorType, is_float, is_integer, ntuple, windows
+from lazyinspect.plan.ops.operands import tensor
+from lazyinspect.shapes import Shape, TensorType, Value, is_float, is_integer, ntuple, windows
 
 _Pooled: TypeAlias = "TensorType | tuple[TensorType, TensorType]"
 
@@ -77,8 +78,9 @@ def _with_indices(a: Args, out: TensorType) -> _Pooled:
     return (out, TensorType(out.shape, "int64")) if a.return_indices else out
 
 
-def _max_outputs(n: int) -> Callable[[Args, TensorType], _Pooled]:
-    def outputs(a: Args, x: TensorType) -> _Pooled:
+def _max_outputs(n: int) -> Callable[[Args, Value], _Pooled]:
+    def outputs(a: Args, x: Value) -> _Pooled:
+        x = tensor(x)
         out = TensorType((*x.shape[:-n], *_pooled_sizes(a, x, n)), x.dtype)
         # torch's kernel without indices has no integers in one dimension
         if not (is_integer(x.dtype) and (n > 1 or a.return_indices)):
@@ -94,8 +96,9 @@ def _check_average(a: Args) -> None:
         raise ArgumentError("divides by divisor_override, and gets 0", argument="divisor_override")
 
 
-def _average_outputs(n: int) -> Callable[[Args, TensorType], TensorType]:
-    def outputs(a: Args, x: TensorType) -> TensorType:
+def _average_outputs(n: int) -> Callable[[Args, Value], TensorType]:
+    def outputs(a: Args, x: Value) -> TensorType:
+        x = tensor(x)
         out = TensorType((*x.shape[:-n], *_pooled_sizes(a, x, n)), x.dtype)
         require_floats(x, "int64")
         if n == 3:
@@ -121,8 +124,9 @@ def _check_power(a: Args) -> None:
         raise ArgumentError("takes a root of norm_type, and gets 0", argument="norm_type")
 
 
-def _power_outputs(n: int) -> Callable[[Args, TensorType], TensorType]:
-    def outputs(a: Args, x: TensorType) -> TensorType:
+def _power_outputs(n: int) -> Callable[[Args, Value], TensorType]:
+    def outputs(a: Args, x: Value) -> TensorType:
+        x = tensor(x)
         out = TensorType((*x.shape[:-n], *_pooled_sizes(a, x, n)), x.dtype)
         if a.norm_type in _INFINITE:
             if n == 1 or not is_integer(x.dtype):
@@ -156,8 +160,9 @@ def _check_fractional(a: Args) -> None:
                 )
 
 
-def _fractional_outputs(n: int) -> Callable[[Args, TensorType], _Pooled]:
-    def outputs(a: Args, x: TensorType) -> _Pooled:
+def _fractional_outputs(n: int) -> Callable[[Args, Value], _Pooled]:
+    def outputs(a: Args, x: Value) -> _Pooled:
+        x = tensor(x)
         channels(x, n + 2)
         require_floats(x)
         spatial = x.shape[-n:]
@@ -194,8 +199,9 @@ def _check_adaptive(a: Args) -> None:
             )
 
 
-def _adaptive_outputs(n: int, *, average: bool) -> Callable[[Args, TensorType], _Pooled]:
-    def outputs(a: Args, x: TensorType) -> _Pooled:
+def _adaptive_outputs(n: int, *, average: bool) -> Callable[[Args, Value], _Pooled]:
+    def outputs(a: Args, x: Value) -> _Pooled:
+        x = tensor(x)
         channels(x, n + 2)
         require_floats(x)
         # all but the first dimension, be it a batch or channels; an average takes no channels
@@ -216,8 +222,9 @@ def _adaptive_outputs(n: int, *, average: bool) -> Callable[[Args, TensorType], 
 
 def _unpool_outputs(n: int) -> Callable[..., TensorType]:
     def outputs(
-        a: Args, x: TensorType, indices: TensorType, output_size: tuple[int, ...] | None
+        a: Args, x: Value, indices: Value, output_size: tuple[int, ...] | None
     ) -> TensorType:
+        x, indices = tensor(x), tensor(indices, "indices")
         channels(x, n + 2)
         require_floats(x)
         if indices.shape != x.shape or indices.dtype != "int64":

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 from lazyinspect.errors import ArgumentError, ShapeError
 from lazyinspect.plan.ops.base import Args, Op, require_at_least, require_floats
-from lazyinspect.shapes import Shape, TensorType, is_integer, ntuple, prod, windows
+from lazyinspect.plan.ops.operands import tensor
+from lazyinspect.shapes import Shape, TensorType, Value, is_integer, ntuple, prod, windows
 
 MODE_RANKS = {
     "nearest": (3, 4, 5),
@@ -59,7 +60,7 @@ def check_interpolation(a: Args) -> None:
             raise ArgumentError(f"expects {name} above 0, and gets {item}", argument=name)
 
 
-def interpolated(a: Args, x: TensorType) -> TensorType:
+def interpolated(a: Args, x: Value) -> TensorType:
     """Type of ``torch.nn.functional.interpolate``'s output for checked arguments.
 
     Raises:
@@ -67,6 +68,7 @@ def interpolated(a: Args, x: TensorType) -> TensorType:
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
     """
+    x = tensor(x)
     ranks = MODE_RANKS[a.mode]
     if x.rank not in ranks:
         allowed = " or ".join(map(str, ranks))
@@ -110,7 +112,7 @@ def _check_nearest(a: Args) -> None:
     check_interpolation(_fixed(a, "nearest", None))
 
 
-def _nearest(a: Args, x: TensorType) -> TensorType:
+def _nearest(a: Args, x: Value) -> TensorType:
     return interpolated(_fixed(a, "nearest", None), x)
 
 
@@ -118,7 +120,7 @@ def _check_bilinear(a: Args) -> None:
     check_interpolation(_fixed(a, "bilinear", True))
 
 
-def _bilinear(a: Args, x: TensorType) -> TensorType:
+def _bilinear(a: Args, x: Value) -> TensorType:
     return interpolated(_fixed(a, "bilinear", True), x)
 
 
@@ -137,7 +139,8 @@ def _check_groups(a: Args) -> None:
     require_at_least(a, 1, "groups")
 
 
-def _pixel_shuffle(a: Args, x: TensorType) -> TensorType:
+def _pixel_shuffle(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
     factor = a.upscale_factor
@@ -151,7 +154,8 @@ def _pixel_shuffle(a: Args, x: TensorType) -> TensorType:
     return TensorType((*lead, size // (factor * factor), height * factor, width * factor), x.dtype)
 
 
-def _pixel_unshuffle(a: Args, x: TensorType) -> TensorType:
+def _pixel_unshuffle(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
     factor = a.downscale_factor
@@ -167,7 +171,8 @@ def _pixel_unshuffle(a: Args, x: TensorType) -> TensorType:
     return TensorType((*lead, size * factor * factor, height // factor, width // factor), x.dtype)
 
 
-def _channel_shuffle(a: Args, x: TensorType) -> TensorType:
+def _channel_shuffle(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
     if x.shape[1] % a.groups:
@@ -219,7 +224,8 @@ def _require_blockable(x: TensorType, batched_rank: int) -> None:
         raise ShapeError(f"expects an image with something in it, and gets {x}")
 
 
-def _fold(a: Args, x: TensorType) -> TensorType:
+def _fold(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
     if x.rank not in (2, 3):
         raise ShapeError(f"expects an input of 2 or 3 dimensions, and gets {x}")
     _require_blockable(x, 3)
@@ -241,7 +247,8 @@ def _fold(a: Args, x: TensorType) -> TensorType:
     return TensorType((*lead, size // block, *image), x.dtype)
 
 
-def _unfold(a: Args, x: TensorType) -> TensorType:
+def _unfold(a: Args, x: Value) -> TensorType:
+    x = tensor(x)
     if x.rank not in (3, 4):
         raise ShapeError(f"expects an input of 3 or 4 dimensions, and gets {x}")
     _require_blockable(x, 4)

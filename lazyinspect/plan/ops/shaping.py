@@ -467,13 +467,14 @@ def _pad(a: Args, x: Value) -> Value:
 
 def _pad_side(mode: str, dim: int, size: int, before: int, after: int) -> None:
     """Raises ShapeError where dimension ``dim`` cannot be padded so."""
-    if mode == "reflect" and max(before, after) >= size:
+    widest, left = max(before, after), size + min(before, 0) + min(after, 0)
+    if mode == "reflect" and widest >= size:
         problem = "reflects at most size - 1"
-    elif mode == "circular" and max(before, after) > size:
+    elif mode == "circular" and widest > max(left, 0):
         problem = "wraps around at most once"
     elif mode in ("reflect", "replicate") and size + before + after < 1:
         problem = "leaves nothing"
-    elif mode in ("constant", "circular") and size + min(before, 0) + min(after, 0) < 0:
+    elif mode in ("constant", "circular") and left < 0:
         problem = "crops more than there is"
     else:
         return
@@ -516,7 +517,7 @@ def _interpolate_check(a: Args) -> None:
         if size < 0 or (size == 0 and a.mode != "area"):
             raise ArgumentError(f"`size` must be positive, and holds {size}", argument="size")
     for factor in () if a.scale_factor is None else ntuple(a.scale_factor, 1):
-        if not (isfinite(factor) and factor > 0):
+        if not isfinite(factor) or factor < 0 or (factor == 0 and a.mode != "area"):
             raise ArgumentError(
                 f"`scale_factor` must be positive, and holds {factor}", argument="scale_factor"
             )

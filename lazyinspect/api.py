@@ -1,0 +1,223 @@
+"""The verbs: everything that the command line does, from Python.
+
+This module alone knows the order of the pipeline, and alone defers the imports of torch:
+planning needs none.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
+
+from lazyinspect.errors import Problem, SpecError
+from lazyinspect.plan.ops import table
+from lazyinspect.plan.ops.base import LazyOp, Op
+from lazyinspect.plan.plan import Plan, environment_of, make_plan
+from lazyinspect.report import Report
+from lazyinspect.spec.grammar import parse_spec
+from lazyinspect.spec.model import Spec
+from lazyinspect.spec.names import did_you_mean
+from lazyinspect.spec.reader import decode
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Source: TypeAlias = Union[str, "PathLike[str]", Spec]
+"""A path, ``-`` for standard input, or a spec that :func:`load` gave."""
+
+
+def load(source: Source) -> Spec:
+    """Read and parse a spec.
+
+    Args:
+        source: a path, or ``-`` for standard input; a Spec is returned as it is.
+
+    Raises:
+        SpecError: the file cannot be read, is no YAML, or breaks the grammar.
+    """
+    if isinstance(source, Spec):
+        return source
+    path = str(source)
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise SpecError(
+            Problem("unreadable", f"{path} cannot be read: {reason}", help=_file_help(path))
+        ) from None
+    except ValueError as error:
+        raise SpecError(Problem("unreadable", f"{path!r} is no path: {error}")) from None
+    return parse_spec(decode(data, path), path)
+
+
+def _file_help(path: str) -> str:
+    here = Path(path)
+    if here.is_dir():
+        return "name a file; `run` takes one spec"
+    if here.parent.is_dir():
+        near = did_you_mean(here.name, (p.name for p in here.parent.glob("*.y*ml")))
+        if near:
+            return near
+    return "check the path"
+
+
+def variants(spec: Source) -> list[str]:
+    """Names of a spec's variants, in the order of the file."""
+    return list(load(spec).variants)
+
+
+def plan(
+    spec: Source,
+    *,
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    input: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    batch: int | None = None,
+    dtype: str = "float32",
+    allow: Sequence[str] = (),
+) -> Plan:
+    """Plan a network without building it. Loads no torch where every op is in the table.
+
+    Args:
+        spec: a path, ``-``, or a Spec.
+        variant: which of its ``variants:``.
+        set: overrides of its ``params:``, applied after the variant.
+        input: the first input's shape, or shapes by name, instead of the file's.
+        batch: size of dimension 0 of every input.
+        dtype: of parameters, and of inputs without one of their own.
+        allow: full names of your own classes that the spec may use.
+
+    Raises:
+        SpecError: the spec or an argument is wrong (exit code 2).
+        NetworkError: shapes do not fit each other (3).
+        ExpectationError: an ``expect:`` is unmet (1).
+    """
+    return make_plan(
+        load(spec), variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
+    )
+
+
+def build(
+    spec: Source,
+    *,
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    input: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    batch: int | None = None,
+    dtype: str = "float32",
+    allow: Sequence[str] = (),
+    device: str = "cpu",
+    init: Literal["default", "zeros"] = "default",
+    memory_limit: int | str | None = None,
+) -> nn.Module:
+    """A materialised network in eval mode: ordinary layers of torch.nn, weights drawn.
+
+    It is called as any module: positional inputs in the spec's order, or by name. Several
+    outputs come as a tuple, or as a dict where ``output:`` is a mapping.
+
+    Args:
+        init: ``default`` draws torch's own initialisation; ``zeros`` skips it.
+        memory_limit: refuse what needs more than this many bytes, or ``"8GiB"``.
+
+    Raises:
+        SpecError, NetworkError, ExpectationError: as :func:`plan`; NetworkError also for a device
+            that is not there or has too little memory.
+        InternalError: the device disagrees with the plan.
+    """
+    planned = plan(
+        spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
+    )
+    with _torch():
+        from lazyinspect.probe import materialised
+
+        return materialised(planned, device=device, init=init, memory_limit=memory_limit)
+
+
+def run(
+    spec: Source,
+    *,
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    input: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    batch: int | None = None,
+    dtype: str = "float32",
+    allow: Sequence[str] = (),
+    device: str = "cpu",
+    train: bool = False,
+    time: bool = True,
+    warmup: int = 3,
+    runs: int = 20,
+    seed: int = 0,
+    init: Literal["default", "zeros"] = "default",
+    memory_limit: int | str | None = None,
+) -> Report:
+    """Plan a network, build it from lazy modules, run it once on the device, and compare.
+
+    Args:
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, ``auto``; ``meta`` plans only.
+        train: run in training mode.
+        time: measure the whole forward, and each layer's share.
+        warmup, runs: forwards before measuring, and measured.
+        seed: of weights and random inputs; torch's generators are left as they were.
+
+    Raises:
+        SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`.
+    """
+    planned = plan(
+        spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
+    )
+    if device == "meta":
+        return planned.report()
+    with _torch():
+        from lazyinspect.probe import probe
+
+        probed = probe(
+            planned,
+            device=device,
+            train=train,
+            time=time,
+            warmup=warmup,
+            runs=runs,
+            seed=seed,
+            init=init,
+            memory_limit=memory_limit,
+        )
+    environment = environment_of(probed.device, probed.device_name)
+    return planned.report(environment, probed.rows, probed.timing, probed.verified)
+
+
+def layers(name: str | None = None) -> list[Op | LazyOp]:
+    """The rows of the op table; one where ``name`` is given.
+
+    Raises:
+        SpecError: there is no op of that name.
+    """
+    rows = table()
+    if name is None:
+        return list(rows.values())
+    if name in rows:
+        return [rows[name]]
+    help = did_you_mean(name, rows, "`lazyinspect layers` lists them all")
+    raise SpecError(Problem("unknown-op", f"there is no op `{name}`", help=help))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft-07) of the spec language, from the op table."""
+    from lazyinspect.plan.schema import schema as build_schema
+
+    return build_schema()
+
+
+@contextmanager
+def _torch() -> Iterator[None]:
+    """Import torch without its complaint that numpy is missing: nothing here uses numpy."""
+    if "torch" not in sys.modules:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Failed to initialize NumPy", UserWarning)
+            import torch  # noqa: F401
+    yield

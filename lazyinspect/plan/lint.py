@@ -1,0 +1,195 @@
+"""Spec -> problems that show without shapes: in every block and variant, used or not. No torch.
+
+Unknown ops and arguments, wrong types of constant arguments, blocks that use themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lazyinspect.errors import ArgumentError, Mark, Problem
+from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
+from lazyinspect.plan.ops.base import LazyOp, Op
+from lazyinspect.plan.ops.signature import Signature
+from lazyinspect.spec.model import OPEN, Branch, LayerExpr, Layers, Spec, StepSpec
+from lazyinspect.spec.names import NOT_LAYERS, STRUCTURE, did_you_mean, nearest
+
+
+def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
+    """Every problem, in the order of the file."""
+    found: list[Problem] = []
+    rows = table()
+    for name, block in spec.blocks.items():
+        if name in rows or name in FALLBACK_LAYERS:
+            found.append(
+                Problem(
+                    "bad-name",
+                    f"a block cannot be called `{name}`: that is a layer",
+                    block.mark,
+                    help=f"write `My{name}`",
+                )
+            )
+    found.extend(_recursion(spec))
+    for body in (*spec.blocks.values(), spec.network):
+        for step in all_steps(body.layers):
+            found.extend(_step(step, spec, allow))
+    found.sort(key=lambda p: (p.mark.line, p.mark.column) if p.mark else (0, 0))
+    return found
+
+
+def all_steps(layers: Layers) -> Iterator[StepSpec]:
+    """Steps with those nested in them."""
+    for step in layers.steps:
+        yield step
+        if step.body is not None:
+            yield from all_steps(step.body.layers)
+        for sources in (step.merge, step.sources):
+            for source in sources.positional if sources is not None else ():
+                if isinstance(source, Branch):
+                    yield from all_steps(source.layers)
+
+
+def _step(step: StepSpec, spec: Spec, allow: Sequence[str]) -> Iterator[Problem]:
+    op = step.op
+    if op == "$" or op in STRUCTURE:
+        return
+    if op in spec.blocks:
+        return
+    row = table().get(op)
+    if row is None:
+        if op not in FALLBACK_LAYERS and op not in allow:
+            yield unknown_op(op, step.mark, spec)
+        return
+    for expr in (*step.args.positional, *step.args.keywords.values()):
+        if isinstance(expr.value, LayerExpr) and expr.value.op not in table():
+            yield unknown_op(expr.value.op, expr.value.mark, spec)
+    yield from _arguments(step, signature_of(op), row)
+
+
+def _arguments(step: StepSpec, signature: Signature, row: Op | LazyOp) -> Iterator[Problem]:
+    """Names, count and types of the arguments; formulas fit any type."""
+    args = step.args
+    slots = [p for p in signature.parameters if not p.keyword_only]
+    variadic = bool(slots) and slots[-1].variadic
+    if not variadic and len(args.positional) > len(slots):
+        limit = f"at most {len(slots)}" if slots else "no"
+        yield Problem(
+            "bad-argument",
+            f"{row.name} takes {limit} positional argument{'s' * (len(slots) != 1)}, and gets "
+            f"{len(args.positional)}",
+            args.positional[len(slots)].mark,
+            help=_signature_help(row, signature),
+        )
+        return
+    given: set[str] = set()
+    pairs: list[tuple[str, Any, Mark]] = []
+    for parameter, expr in zip(slots, args.positional, strict=False):
+        given.add(parameter.name)
+        pairs.append((parameter.name, expr.constant, expr.mark))
+    for name, expr in args.keywords.items():
+        mark = args.keyword_marks.get(name, expr.mark)
+        if name not in signature.by_name:
+            near = nearest(name, signature.by_name)
+            hint = f"did you mean `{near}`? " if near else ""
+            if isinstance(row, LazyOp) and name in row.infers:
+                hint = f"{row.name} infers it; {row.becomes} takes it. "
+            yield Problem(
+                "unknown-argument",
+                f"{row.name} has no argument `{name}`",
+                mark,
+                help=hint + _signature_help(row, signature),
+            )
+            continue
+        if name in given:
+            yield Problem("bad-argument", f"{row.name} gets `{name}` twice", mark)
+        given.add(name)
+        pairs.append((name, expr.constant, expr.mark))
+    missing = [p.name for p in signature.parameters if p.required and p.name not in given]
+    if missing:
+        yield Problem(
+            "missing-argument",
+            f"{row.name} needs " + " and ".join(f"`{name}`" for name in missing),
+            step.mark,
+            help=_signature_help(row, signature),
+        )
+    for name, value, mark in pairs:
+        parameter = signature.by_name[name]
+        if value is OPEN or parameter.variadic or any(k.base == "module" for k in parameter.kinds):
+            continue
+        try:
+            parameter.check(value)
+        except ArgumentError as error:
+            yield Problem("bad-argument", f"{row.name}: {error.message}", mark, help=error.help)
+
+
+def _signature_help(row: Op | LazyOp, signature: Signature) -> str:
+    return f"the signature is {row.name}({signature.text})"
+
+
+def unknown_op(name: str, mark: Mark, spec: Spec) -> Problem:
+    """The problem of a name that is no op here, with what was probably meant."""
+    rows = table()
+    if "." in name:
+        return Problem(
+            "class-not-allowed",
+            f"`{name}` is a class of your own, and running it takes your leave",
+            mark,
+            help=f"run with --allow {name}",
+        )
+    if name in NOT_LAYERS:
+        return Problem(
+            "not-a-layer",
+            f"`{name}` of torch.nn is no layer",
+            mark,
+            help="a spec holds layers; losses and containers belong to your training code"
+            if name.endswith("Loss")
+            else "write a list of steps, `Sequential:` or `Graph:`",
+        )
+    if name.startswith("Lazy") and name[4:] in rows:
+        return Problem(
+            "unknown-op",
+            f"there is no `{name}`: {name[4:]} has nothing to infer",
+            mark,
+            help=f"write {name[4:]}",
+        )
+    same = [known for known in rows if known.lower() == name.lower()]
+    pool = [*rows, *spec.blocks, *STRUCTURE]
+    help = f"did you mean `{same[0]}`?" if same else did_you_mean(
+        name, pool, "`lazyinspect layers` lists what there is; a block of your own stands under "
+        "`blocks:`",
+    )  # fmt: skip
+    kind = "layer or block" if name[:1].isupper() else "function"
+    return Problem("unknown-op", f"there is no {kind} `{name}`", mark, help=help)
+
+
+def _recursion(spec: Spec) -> Iterator[Problem]:
+    uses: dict[str, list[tuple[str, Mark]]] = {
+        name: [(s.op, s.mark) for s in all_steps(body.layers) if s.op in spec.blocks]
+        for name, body in spec.blocks.items()
+    }
+    done: set[str] = set()
+    for start in uses:
+        if start in done:
+            continue
+        # depth first, without recursion: (block, place among its uses)
+        path: list[tuple[str, int]] = [(start, 0)]
+        while path:
+            name, at = path[-1]
+            if at >= len(uses[name]):
+                done.add(name)
+                path.pop()
+                continue
+            path[-1] = (name, at + 1)
+            target, mark = uses[name][at]
+            names = [entry[0] for entry in path]
+            if target in names:
+                circle = [*names[names.index(target) :], target]
+                yield Problem(
+                    "recursive-block",
+                    f"the block `{target}` uses itself: {' -> '.join(circle)}",
+                    mark,
+                    help="a network is finite: use `repeat:`",
+                )
+            elif target not in done:
+                path.append((target, 0))

@@ -1,0 +1,260 @@
+"""Name, arguments and input types -> a Leaf or Function, its output, its MACs. No torch here.
+
+Everything here raises OpError, which knows no file; the planner adds the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from lazyinspect.errors import ArgumentError, Mark, ShapeError
+from lazyinspect.plan.ops import eager, signature_of, table
+from lazyinspect.plan.ops.base import LayerValue, LazyOp, Op, Weight
+from lazyinspect.plan.ops.signature import REQUIRED, Signature, unknown_argument
+from lazyinspect.plan.scope import LayerArg
+from lazyinspect.plan.tree import Function, Leaf
+from lazyinspect.shapes import Value, is_float, tensors_of
+from lazyinspect.spec.names import did_you_mean
+
+Positional = Sequence[Any]
+Keywords = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A node with what one application of it gives."""
+
+    node: Leaf | Function
+    output: Value
+    macs: int | None
+
+
+class Resolver:
+    """Resolves ops for one network dtype.
+
+    Args:
+        dtype: of the parameters.
+        fallback: plans a class without a row, as ``fallback(name, positional, keywords, values,
+            named)``; raises OpError. None where no such class may be used.
+    """
+
+    def __init__(self, dtype: str, fallback: Callable[..., Any] | None = None) -> None:
+        self.dtype = dtype
+        self.fallback = fallback
+
+    def layer(
+        self,
+        name: str,
+        positional: Positional,
+        keywords: Keywords,
+        values: Positional,
+        named: Keywords,
+        mark: Mark,
+        become: str | None = None,
+    ) -> Applied:
+        """A module of a class with a row.
+
+        Raises:
+            ArgumentError: wrong for any input.
+            ShapeError: wrong for these inputs.
+        """
+        row = table()[name]
+        op = eager(row)
+        given = self._given(signature_of(name), positional, keywords)
+        if become is not None:
+            if not isinstance(row, LazyOp):
+                raise ArgumentError(
+                    f"is not lazy, so it cannot `become:` another class, {become}",
+                    help=f"write Lazy{name}, or {become} itself",
+                )
+            op = self._target(row, become)
+        bound = self.inputs(op, values, named)
+        if isinstance(row, LazyOp):
+            defaults = signature_of(name).defaults
+            found = row.infer(SimpleNamespace(**{**defaults, **given}), *bound)
+            merged = {**given, **found}
+            args = {p.name: merged[p.name] for p in op.parameters.parameters if p.name in merged}
+        else:
+            args = given
+        full = self._full(op, args)
+        op.check(full)
+        weights = op.weights(full)
+        self._check_dtype(weights, bound)
+        output = op.outputs(full, *bound)
+        macs = op.macs(full, *bound)
+        leaf = Leaf(name, op.name, given, args, weights, mark, become, op)
+        return Applied(leaf, output, macs)
+
+    def function(
+        self,
+        name: str,
+        positional: Positional,
+        keywords: Keywords,
+        values: Positional,
+        named: Keywords,
+        mark: Mark,
+        expand_batch: tuple[int, ...] = (),
+    ) -> Applied:
+        """A tensor function or merge. Raises as :meth:`layer`."""
+        op = table()[name]
+        assert isinstance(op, Op)
+        args = op.parameters.bind(positional, keywords)
+        full = self._full(op, args)
+        op.check(full)
+        bound = self.inputs(op, values, named)
+        output = op.outputs(full, *bound)
+        macs = op.macs(full, *bound)
+        return Applied(Function(op, args, mark, expand_batch), output, macs)
+
+    def other(
+        self,
+        name: str,
+        positional: Positional,
+        keywords: Keywords,
+        values: Positional,
+        named: Keywords,
+        mark: Mark,
+    ) -> Applied:
+        """A module of a class without a row, through torch's meta device. Raises as above."""
+        assert self.fallback is not None
+        given, output, weights, macs = self.fallback(name, positional, keywords, values, named)
+        return Applied(Leaf(name, name, given, given, weights, mark), output, macs)
+
+    def again(self, node: Leaf | Function, values: Positional, named: Keywords) -> Applied:
+        """The same node applied to other inputs.
+
+        Raises:
+            ShapeError: it does not fit them.
+        """
+        op = node.op
+        if op is None:
+            assert isinstance(node, Leaf) and self.fallback is not None
+            _, output, _, macs = self.fallback(node.declared, (), node.given, values, named)
+            return Applied(node, output, macs)
+        full = self._full(op, node.args)
+        bound = self.inputs(op, values, named)
+        if isinstance(node, Leaf):
+            self._check_dtype(node.weights, bound)
+        return Applied(node, op.outputs(full, *bound), op.macs(full, *bound))
+
+    def inputs(self, op: Op, values: Positional, named: Keywords) -> list[Any]:
+        """Values in the order of the op's forward, defaults filled in.
+
+        Raises:
+            ArgumentError: too many sources, too few, or an unknown keyword.
+        """
+        signature = op.inputs
+        parameters = signature.parameters
+        if parameters and parameters[0].variadic:
+            if named:
+                raise ArgumentError("takes its sources by position, not by name")
+            return list(values)
+        if len(values) > len(parameters):
+            count = len(parameters)
+            plural = "" if count == 1 else "s"
+            raise ArgumentError(
+                f"takes {count} source{plural} ({signature.text}), and gets {len(values)}",
+                help="name the sources with `from:`",
+            )
+        bound = list(values)
+        missing = []
+        for parameter in parameters[len(values) :]:
+            if parameter.name in named:
+                bound.append(named[parameter.name])
+            elif parameter.default is REQUIRED:
+                missing.append(parameter.name)
+            else:
+                bound.append(parameter.default)
+        if named:
+            for name in named:
+                if name not in signature.by_name:
+                    raise unknown_argument(name, signature)
+                if any(p.name == name for p in parameters[: len(values)]):
+                    raise ArgumentError(f"`{name}` is given twice in `from:`")
+        if missing:
+            names = " and ".join(f"`{name}`" for name in missing)
+            raise ArgumentError(
+                f"reads {len(parameters)} sources ({signature.text}), and lacks {names}",
+                help="name them with `from:`, for instance from: [a, b]",
+            )
+        return bound
+
+    def _full(self, op: Op, args: Keywords) -> SimpleNamespace:
+        """All arguments, defaults filled in."""
+        return SimpleNamespace(**{**op.parameters.defaults, **args, "network_dtype": self.dtype})
+
+    def _given(
+        self, signature: Signature, positional: Positional, keywords: Keywords
+    ) -> dict[str, Any]:
+        """Arguments by name, layers among them resolved."""
+        modules = [p for p in signature.parameters if any(k.base == "module" for k in p.kinds)]
+        if not modules:
+            return signature.bind(positional, keywords)
+        names = {p.name for p in modules}
+        order = [p.name for p in signature.parameters]
+        listed = [
+            self._layer_value(value) if index < len(order) and order[index] in names else value
+            for index, value in enumerate(positional)
+        ]
+        named = {
+            name: self._layer_value(value) if name in names else value
+            for name, value in keywords.items()
+        }
+        return signature.bind(listed, named)
+
+    def _layer_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = LayerArg(value)
+        if not isinstance(value, LayerArg):
+            return value
+        row = table().get(value.op)
+        if row is None or (isinstance(row, Op) and row.kind != "layer"):
+            raise ArgumentError(
+                f"takes a layer, and `{value.op}` is none",
+                help=did_you_mean(value.op, table()),
+            )
+        if isinstance(row, LazyOp):
+            raise ArgumentError(
+                f"takes a layer with its sizes given, and `{value.op}` is lazy",
+                help=f"write {row.becomes} with {' and '.join(row.infers)}",
+            )
+        args = self._given(row.parameters, value.positional, dict(value.keywords))
+        full = self._full(row, args)
+        row.check(full)
+        return LayerValue(row.name, args, row.weights(full))
+
+    @staticmethod
+    def _target(row: LazyOp, become: str) -> Op:
+        target = table().get(become)
+        if isinstance(target, Op) and target.kind == "layer":
+            ours, theirs = eager(row).parameters, target.parameters
+            if all(p.name in theirs.by_name for p in ours.parameters):
+                return target
+        candidates = [
+            name
+            for name, other in table().items()
+            if isinstance(other, Op)
+            and other.kind == "layer"
+            and all(p.name in other.parameters.by_name for p in eager(row).parameters.parameters)
+            and other.family == eager(row).family
+        ]
+        raise ArgumentError(
+            f"cannot become {become}: that is no class with {row.becomes}'s own layout",
+            help=did_you_mean(become, candidates, "it can become " + " or ".join(candidates)),
+        )
+
+    def _check_dtype(self, weights: tuple[Weight, ...], values: Positional) -> None:
+        if not any(not w.buffer and w.dtype is None for w in weights):
+            return
+        for value in values:
+            for _, tensor in tensors_of(value):
+                if is_float(tensor.dtype) and tensor.dtype != self.dtype:
+                    raise ShapeError(
+                        f"has {self.dtype} parameters, and gets {tensor.dtype}",
+                        help=f"give the input `dtype: {self.dtype}`, or run with --dtype "
+                        f"{tensor.dtype}",
+                    )
+                return

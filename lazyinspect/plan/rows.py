@@ -1,0 +1,211 @@
+"""Typed calls -> rows of the report, in execution order, sums filled in. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazyinspect.errors import Mark
+from lazyinspect.plan.ops.base import LayerValue, Weight
+from lazyinspect.plan.tree import Call, Function, Graph, Leaf, ParameterLeaf, Tie
+from lazyinspect.report import LayerRow, NamedTensor, Place, Totals
+from lazyinspect.shapes import ITEM_BYTES, TensorType, Value, prod, tensors_of
+
+
+class _Sums:
+    """Figures of a row and of what is below it."""
+
+    __slots__ = ("buffer_bytes", "macs", "param_bytes", "params", "trainable", "unknown")
+
+    def __init__(self) -> None:
+        self.params = self.trainable = self.param_bytes = self.buffer_bytes = 0
+        self.macs: int | None = None
+        self.unknown = 0
+
+    def add(self, other: _Sums) -> None:
+        self.params += other.params
+        self.trainable += other.trainable
+        self.param_bytes += other.param_bytes
+        self.buffer_bytes += other.buffer_bytes
+        self.unknown += other.unknown
+        if other.macs is not None:
+            self.macs = other.macs + (self.macs or 0)
+
+
+class RowBuilder:
+    """Walks the calls of one plan."""
+
+    def __init__(self, dtype: str, ties: tuple[Tie, ...] = ()) -> None:
+        self.dtype = dtype
+        self.rows: list[LayerRow | None] = []
+        self.weights: dict[str, Weight] = {}
+        """Every tensor of the network by its full name, in the order of the calls."""
+        self._calls: dict[str, int] = {}
+        self._canonical = {tie.path: tie.source for tie in ties}
+        self._seen: set[str] = set()
+        self._tensors: dict[int, tuple[NamedTensor, ...]] = {}
+        self._own: dict[int, _Sums] = {}
+        self._args: dict[int, Mapping[str, Any]] = {}
+
+    def build(self, call: Call) -> tuple[LayerRow, ...]:
+        """All rows; the network's own comes first, with path ``""``."""
+        self._walk(call, "", "", 0, "", ())
+        return tuple(row for row in self.rows if row is not None)
+
+    def _walk(
+        self,
+        call: Call,
+        parent: str,
+        path: str,
+        depth: int,
+        block: str,
+        used_at: tuple[Place, ...],
+    ) -> _Sums:
+        node = call.node
+        if call.target is not None:
+            path = ".".join(call.target) if not block else f"{block}.{'.'.join(call.target)}"
+        index = len(self.rows)
+        self.rows.append(None)
+        count = self._calls.get(path, 0)
+        self._calls[path] = count + 1
+        place = place_of(call.mark)
+        args: Mapping[str, Any] = {}
+        if isinstance(node, Graph):
+            sums = _Sums()
+            inner_used = used_at
+            if node.is_block and depth:
+                block = path
+                inner_used = (place, *used_at)
+            elif call.target is not None:
+                inner_used = (place, *used_at)
+            below = f"{path}." if path else ""
+            for child in call.calls:
+                sums.add(self._walk(child, path, below + child.name, depth + 1, block, inner_used))
+            declared, kind_name, kind = node.declared, node.type, "container"
+        else:
+            sums = self._leaf(call, node, path, count)
+            if isinstance(node, Leaf):
+                declared, kind_name, kind = node.declared, node.type, "layer"
+                args = self._plain_args(node)
+            elif isinstance(node, ParameterLeaf):
+                declared = kind_name = "Parameter"
+                kind, args = "parameter", {"shape": list(node.shape), "fill": node.fill}
+            else:
+                declared = kind_name = node.op.name
+                kind, args = "function", self._plain_args(node)
+        self.rows[index] = LayerRow(
+            path, count, depth, declared, kind_name, args, self._inputs(call),
+            self._outputs(call.output), sums.params, sums.trainable, sums.param_bytes,
+            sums.buffer_bytes, sums.macs, place, used_at, None, sums.unknown, kind,
+        )  # fmt: skip
+        return sums
+
+    def _leaf(
+        self, call: Call, node: Leaf | ParameterLeaf | Function, path: str, count: int
+    ) -> _Sums:
+        sums = _Sums()
+        sums.macs = call.macs
+        sums.unknown = int(call.macs is None)
+        if count == 0 and not isinstance(node, Function) and node.weights:
+            if not self._canonical:
+                own = self._own.get(id(node))
+                if own is None:
+                    own = self._own[id(node)] = self._count(node.weights, "", track=False)
+                sums.params, sums.trainable = own.params, own.trainable
+                sums.param_bytes, sums.buffer_bytes = own.param_bytes, own.buffer_bytes
+            else:
+                found = self._count(node.weights, path, track=True)
+                found.macs, found.unknown = sums.macs, sums.unknown
+                return found
+        return sums
+
+    def _count(self, weights: tuple[Weight, ...], path: str, *, track: bool) -> _Sums:
+        sums = _Sums()
+        for weight in weights:
+            if track:
+                full = f"{path}.{weight.name}" if weight.name else path
+                full = self._canonical.get(full, full)
+                if full in self._seen:
+                    continue
+                self._seen.add(full)
+            size = prod(weight.shape)
+            nbytes = size * ITEM_BYTES[weight.dtype or self.dtype]
+            if weight.buffer:
+                sums.buffer_bytes += nbytes
+            else:
+                sums.params += size
+                sums.trainable += size if weight.trainable else 0
+                sums.param_bytes += nbytes
+        return sums
+
+    def _inputs(self, call: Call) -> tuple[NamedTensor, ...]:
+        found = self._tensors.get(id(call))
+        if found is None:
+            found = tuple(NamedTensor(name, t.shape, t.dtype) for name, t in call.inputs)
+            self._tensors[id(call)] = found
+        return found
+
+    def _outputs(self, value: Value) -> tuple[NamedTensor, ...]:
+        found = self._tensors.get(id(value))
+        if found is None:
+            if type(value) is TensorType:
+                found = (NamedTensor("", value.shape, value.dtype),)
+            else:
+                found = tuple(NamedTensor(name, t.shape, t.dtype) for name, t in tensors_of(value))
+            self._tensors[id(value)] = found
+        return found
+
+    def _plain_args(self, node: Leaf | Function) -> Mapping[str, Any]:
+        found = self._args.get(id(node))
+        if found is None:
+            found = self._args[id(node)] = {k: plain(v) for k, v in node.args.items()}
+        return found
+
+
+def plain(value: Any) -> Any:
+    """An argument as JSON has it: lists for tuples, ``{op: args}`` for layers."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, LayerValue):
+        return {value.op: {key: plain(item) for key, item in value.args.items()}}
+    return value
+
+
+def totals(rows: tuple[LayerRow, ...]) -> Totals:
+    """The network's own row, as totals."""
+    root = rows[0]
+    return Totals(
+        root.param_count,
+        root.trainable_param_count,
+        root.param_bytes,
+        root.buffer_bytes,
+        root.macs,
+        root.unknown_macs,
+    )
+
+
+def state_dict(call: Call, ties: tuple[Tie, ...] = ()) -> dict[str, Weight]:
+    """Every tensor of the built network by its ``state_dict`` name, in execution order.
+
+    A tied name is there as well, as in torch. Non-persistent buffers are included.
+    """
+    found: dict[str, Weight] = {}
+
+    def walk(call: Call, path: str) -> None:
+        node = call.node
+        if call.target is not None:
+            return
+        if isinstance(node, Graph):
+            for child in call.calls:
+                walk(child, f"{path}.{child.name}" if path else child.name)
+        elif not isinstance(node, Function):
+            for weight in node.weights:
+                found[f"{path}.{weight.name}" if weight.name else path] = weight
+
+    walk(call, "")
+    return found
+
+
+def place_of(mark: Mark) -> Place:
+    """Line and column."""
+    return Place(mark.line, mark.column)

@@ -1,0 +1,199 @@
+"""Expressions -> values: what a formula's names mean at one step, and parameters of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lazyinspect.errors import Problem, SpecError
+from lazyinspect.plan.frame import POISON
+from lazyinspect.shapes import TensorType, format_value
+from lazyinspect.spec.formula import Formula, FormulaError, describe
+from lazyinspect.spec.model import OPEN, ArgsExpr, Expr, LayerExpr, ParamSpec, Template
+from lazyinspect.spec.names import did_you_mean
+from lazyinspect.spec.values import formula_problem
+
+
+class Skip(Exception):
+    """A step reads the result of one that failed: nothing to say about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerArg:
+    """A layer as a value, its arguments evaluated: ``{LeakyReLU: 0.1}``, or a bare name."""
+
+    op: str
+    positional: tuple[Any, ...] = ()
+    keywords: tuple[tuple[str, Any], ...] = ()
+
+
+class Scope:
+    """Names of formulas: parameters, ``i``, and sizes of a step's first source."""
+
+    __slots__ = ("first", "i", "params", "where")
+
+    def __init__(
+        self, params: Mapping[str, Any], first: Any = None, i: int | None = None, where: str = ""
+    ) -> None:
+        self.params = params
+        self.first = first
+        """Type of the step's first source; None where there is none."""
+        self.i = i
+        self.where = where
+        """Why there is no first source, for the message."""
+
+    def name(self, name: str) -> Any:
+        if name in self.params:
+            return self.params[name]
+        if name == "i":
+            if self.i is None:
+                raise FormulaError("`i` is the index of a copy, and nothing is repeated here")
+            return self.i
+        if name == "cin":
+            tensor = self._tensor(name)
+            if tensor.rank < 2:
+                raise FormulaError(
+                    f"`cin` is the size of dimension 1, and the first source is {tensor}"
+                )
+            return tensor.shape[1]
+        if name == "last":
+            tensor = self._tensor(name)
+            if not tensor.rank:
+                raise FormulaError("`last` is the last size, and the first source has none")
+            return tensor.shape[-1]
+        known = [*self.params, "cin", "last", "i"]
+        raise FormulaError(
+            f"there is no parameter `{name}` here",
+            help=did_you_mean(name, known, _known(self.params)),
+        )
+
+    def shape(self, dim: int) -> int:
+        tensor = self._tensor("shape")
+        if not -tensor.rank <= dim < tensor.rank:
+            raise FormulaError(
+                f"there is no dimension {dim}: the first source is {tensor}",
+            )
+        return tensor.shape[dim]
+
+    def _tensor(self, name: str) -> TensorType:
+        first = self.first
+        if type(first) is TensorType:
+            return first
+        if first is POISON:
+            raise Skip
+        if first is None:
+            reason = self.where or "this step has no source that is a tensor"
+            raise FormulaError(f"`{name}` is not known here: {reason}")
+        raise FormulaError(
+            f"`{name}` is not known here: the first source is {format_value(first)}",
+            help="`pick: 0` takes one element of a tuple",
+        )
+
+
+def _known(params: Mapping[str, Any]) -> str:
+    return "the parameters here are " + " ".join(params) if params else "declare it in `params:`"
+
+
+def evaluate(expr: Expr, scope: Scope) -> Any:
+    """The value of an expression: a scalar, a tuple, a LayerArg.
+
+    Raises:
+        SpecError: a formula fails, at its place.
+        Skip: it reads the size of a value whose step failed.
+    """
+    if expr.constant is not OPEN:
+        return expr.constant
+    value = expr.value
+    if isinstance(value, Formula):
+        try:
+            return value.program(scope)
+        except FormulaError as error:
+            raise SpecError(formula_problem(error, expr.mark)) from None
+    if isinstance(value, tuple):
+        return tuple(evaluate(item, scope) for item in value)
+    assert isinstance(value, LayerExpr)
+    positional, keywords = evaluate_args(value.args, scope)
+    return LayerArg(value.op, positional, tuple(keywords.items()))
+
+
+def evaluate_args(args: ArgsExpr, scope: Scope) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword values."""
+    return (
+        tuple([evaluate(expr, scope) for expr in args.positional]),
+        {name: evaluate(expr, scope) for name, expr in args.keywords.items()},
+    )
+
+
+def evaluate_name(name: str | Template, scope: Scope, expr_mark: Any) -> str:
+    """The text of a step's key.
+
+    Raises:
+        SpecError: a formula in its braces fails, or is no integer or text.
+    """
+    if isinstance(name, str):
+        return name
+    parts = []
+    for part in name.parts:
+        if isinstance(part, str):
+            parts.append(part)
+            continue
+        try:
+            value = part.program(scope)
+        except FormulaError as error:
+            raise SpecError(Problem("formula", error.message, expr_mark, help=error.help)) from None
+        if type(value) is not int and type(value) is not str:
+            raise SpecError(
+                Problem(
+                    "bad-name",
+                    f"`{{{part.text}}}` gives {describe(value)}, and a name takes an integer",
+                    expr_mark,
+                )
+            )
+        parts.append(str(value))
+    return "".join(parts)
+
+
+_CHECKS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "int": ("an integer", (int,)),
+    "float": ("a number", (float, int)),
+    "bool": ("true or false", (bool,)),
+    "str": ("a string", (str,)),
+    "layer": ("a layer", (str, LayerArg)),
+}
+
+
+def type_problem(required: str, value: Any) -> str | None:
+    """Why ``value`` is not of a required parameter's type; None where it is."""
+    wanted, types = _CHECKS[required]
+    if type(value) in types:
+        return None
+    return f"takes {wanted}, and gets {describe(value)}"
+
+
+def bind_params(
+    params: Mapping[str, ParamSpec],
+    given: Mapping[str, Any],
+    scope: Scope,
+    replaced: Mapping[str, Expr] | None = None,
+) -> dict[str, Any]:
+    """Values of all parameters, in order: given ones, then defaults, which may read earlier ones.
+
+    Args:
+        given: evaluated values by name.
+        scope: its parameters are replaced as they are bound.
+        replaced: defaults to use instead (a variant's).
+
+    Raises:
+        SpecError: a default fails. Missing required ones and types are the caller's to check.
+    """
+    bound: dict[str, Any] = {}
+    inner = Scope(bound, scope.first, None, scope.where)
+    for name, param in params.items():
+        if name in given:
+            bound[name] = given[name]
+        elif replaced is not None and name in replaced:
+            bound[name] = evaluate(replaced[name], inner)
+        elif param.default is not None:
+            bound[name] = evaluate(param.default, inner)
+    return bound

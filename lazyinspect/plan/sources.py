@@ -1,0 +1,254 @@
+"""Labels -> values: what a step reads. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lazyinspect.errors import Mark, Problem, SpecError
+from lazyinspect.plan.frame import POISON, Frame, Val
+from lazyinspect.plan.scope import Scope, Skip, evaluate
+from lazyinspect.shapes import TensorType, tensors_of
+from lazyinspect.spec.model import Branch, Expr, Group, Label, SourceExpr, Sources, StepSpec
+from lazyinspect.spec.names import did_you_mean
+
+
+class Walk:
+    """Where the planner stands: a graph, what its names mean, and what was read last."""
+
+    __slots__ = (
+        "calls", "dangling", "frame", "i", "input", "names", "params", "prev", "unpacked",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        frame: Frame,
+        params: Mapping[str, Any],
+        prev: Val | None,
+        input: Val | None,
+        i: int | None = None,
+    ) -> None:
+        self.frame = frame
+        self.params = params
+        self.prev = prev
+        self.input = input
+        self.i = i
+        self.calls: list[Any] = []
+        self.names: set[str] = set()
+        self.dangling: StepSpec | None = None
+        """The step before, where it has both `if:` and `from:`: `prev` must not be implied."""
+        self.unpacked: StepSpec | None = None
+        """The step before, where `as:` unpacked its tuple: there is no `prev`."""
+
+
+class Sourced:
+    """The sources of one step: labels looked up, formulas not yet evaluated."""
+
+    __slots__ = ("branches", "keywords", "positional")
+
+    def __init__(
+        self,
+        positional: list[Any],
+        keywords: dict[str, Any],
+        branches: dict[int, Branch] | None = None,
+    ) -> None:
+        self.positional = positional
+        """Each a Val, an Expr, or a tuple of such; of a Branch, its place is kept."""
+        self.keywords = keywords
+        self.branches = branches or {}
+
+    def first(self) -> Val | None:
+        """The first source that is a value."""
+        for item in _flat([*self.positional, *self.keywords.values()]):
+            if isinstance(item, Val):
+                return item
+        return None
+
+    def evaluated(self, scope: Scope) -> Sourced:
+        """Formulas replaced by numbers."""
+        return Sourced(
+            [_evaluated(item, scope) for item in self.positional],
+            {name: _evaluated(item, scope) for name, item in self.keywords.items()},
+            self.branches,
+        )
+
+
+def _flat(items: Iterable[Any]) -> Iterable[Any]:
+    for item in items:
+        if isinstance(item, tuple):
+            yield from _flat(item)
+        else:
+            yield item
+
+
+def _evaluated(item: Any, scope: Scope) -> Any:
+    if isinstance(item, Expr):
+        value = evaluate(item, scope)
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        raise SpecError(
+            Problem(
+                "bad-source",
+                "a source is a label, a number or a formula that gives a number",
+                item.mark,
+            )
+        )
+    if isinstance(item, tuple):
+        return tuple(_evaluated(part, scope) for part in item)
+    return item
+
+
+def types_of(operands: Iterable[Any]) -> list[Any]:
+    """Types of operands; numbers stand for themselves.
+
+    Raises:
+        Skip: one is the result of a step that failed.
+    """
+    return [type_of(operand) for operand in operands]
+
+
+def type_of(operand: Any) -> Any:
+    """Type of one operand."""
+    if isinstance(operand, Val):
+        if operand.type is POISON:
+            raise Skip
+        return operand.type
+    if isinstance(operand, tuple):
+        return tuple(type_of(item) for item in operand)
+    return operand
+
+
+def run_time(operand: Any, frame: Frame) -> Any:
+    """The operand as the program of ``frame`` has it: Refs for values."""
+    if isinstance(operand, Val):
+        return frame.ref(operand)
+    if isinstance(operand, tuple):
+        return tuple(run_time(item, frame) for item in operand)
+    return operand
+
+
+def named_tensors(
+    positional: Iterable[Any], keywords: Mapping[str, Any]
+) -> tuple[tuple[str, TensorType], ...]:
+    """Every input tensor with its name: ``""`` for the only one, else position or keyword."""
+    values = list(positional)
+    if len(values) == 1 and not keywords:
+        return tuple(tensors_of(values[0]))
+    found: list[tuple[str, TensorType]] = []
+    for index, value in enumerate(values):
+        found.extend(tensors_of(value, str(index)))
+    for name, value in keywords.items():
+        found.extend(tensors_of(value, name))
+    return tuple(found)
+
+
+def resolve(step: StepSpec, walk: Walk) -> Sourced:
+    """What the step reads: its merge's sources, its ``from:``, or ``prev``.
+
+    Raises:
+        SpecError: an unknown label, or a ``prev`` that is not there to be read.
+    """
+    if step.merge is not None and (step.merge.positional or step.merge.keywords):
+        if step.sources is not None:
+            raise SpecError(
+                Problem(
+                    "bad-source",
+                    f"`{step.op}` has sources twice: in its arguments and in `from:`",
+                    step.sources.mark,
+                    help="leave `from:` out",
+                )
+            )
+        return _listed(step.merge, walk)
+    if step.sources is not None:
+        return _listed(step.sources, walk)
+    if step.op == "Parameter":
+        return Sourced([], {})
+    if step.op == "Sequential" and (walk.unpacked is not None or walk.dangling is not None):
+        return Sourced([], {})  # its steps may name their own sources
+    return Sourced([_prev(step, walk)], {})
+
+
+def _prev(step: StepSpec, walk: Walk) -> Val:
+    if walk.dangling is not None:
+        raise SpecError(
+            Problem(
+                "implied-source",
+                f"`{step.op}` must name its source: the step before has both `if:` and `from:`",
+                step.mark,
+                help="write `from:` with a label; without it, another network results where "
+                "the `if:` is false",
+            )
+        )
+    return lookup_prev(walk, step.mark)
+
+
+def lookup_prev(walk: Walk, mark: Mark) -> Val:
+    """``prev``.
+
+    Raises:
+        SpecError: the step before unpacked a tuple.
+    """
+    if walk.unpacked is not None:
+        names = " ".join(name for name, _ in walk.unpacked.labels)
+        raise SpecError(
+            Problem(
+                "no-prev",
+                "there is no `prev` here: the step before unpacks its output",
+                mark,
+                help=f"write `from:` with one of {names}",
+            )
+        )
+    assert walk.prev is not None
+    return walk.prev
+
+
+def _listed(sources: Sources, walk: Walk) -> Sourced:
+    positional: list[Any] = []
+    branches: dict[int, Branch] = {}
+    for source in sources.positional:
+        if isinstance(source, Branch):
+            branches[len(positional)] = source
+            positional.append(None)
+            continue
+        value = _source(source, walk)
+        # a label of `each:` stands for all its outputs
+        positional.extend(value if isinstance(value, list) else [value])
+    keywords: dict[str, Any] = {}
+    for name, source in sources.keywords.items():
+        value = _source(source, walk)
+        keywords[name] = tuple(value) if isinstance(value, list) else value
+    return Sourced(positional, keywords, branches)
+
+
+def _source(source: SourceExpr, walk: Walk) -> Any:
+    if isinstance(source, Label):
+        found = lookup(source.name, source.mark, walk)
+        return list(found) if isinstance(found, tuple) else found
+    if isinstance(source, Group):
+        items: list[Any] = []
+        for item in source.items:
+            value = _source(item, walk)
+            items.extend(value if isinstance(value, list) else [value])
+        return tuple(items)
+    return source
+
+
+def lookup(name: str, mark: Mark, walk: Walk) -> Any:
+    """What a label means here.
+
+    Raises:
+        SpecError: nothing; the nearest name is suggested.
+    """
+    if name == "prev":
+        return lookup_prev(walk, mark)
+    if name == "input":
+        found: Any = walk.frame.lookup(name) or walk.input
+    else:
+        found = walk.frame.lookup(name)
+    if found is None:
+        known = walk.frame.visible()
+        help = did_you_mean(name, known, "the labels here are " + " ".join(known[:12]))
+        raise SpecError(
+            Problem("unknown-label", f"there is no `{name}` above this step", mark, help=help)
+        )
+    return found
