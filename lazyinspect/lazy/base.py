@@ -129,8 +129,9 @@ class LazyMixin(LazyModuleMixin, nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The forward of what the module has become."""
         # nn.Module looks forward up before the hook that changes the class
-        if not isinstance(self, LazyMixin):
-            return type(self).forward(self, *args, **kwargs)
+        now: Any = type(self)
+        if not issubclass(now, LazyMixin):
+            return now.forward(self, *args, **kwargs)
         if "_lazy" in self.__dict__:
             raise InferenceError(
                 f"{name_of(self)} has no weights yet: call the module itself, not its forward"
@@ -219,12 +220,13 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         check_target(type(self), target)
         for name in ("_initialize_hook", "_load_hook"):
             self.__dict__.pop(name).remove()
-        for part in [child for child in self.modules() if isinstance(child, LazyPart)]:
+        parts: list[Any] = [child for child in self.modules() if isinstance(child, LazyPart)]
+        for part in parts:
             del part.__dict__["_lazy"]
-            part.__class__ = eager_class(type(part))  # type: ignore[assignment]
+            part.__class__ = eager_class(type(part))
         del self.__dict__["_lazy"]
         if target is not None:
-            self.__class__ = target  # type: ignore[assignment]
+            self.__class__ = target
 
     def reset_parameters(self) -> None:
         """As the eager class's; nothing while there is nothing to reset."""
@@ -254,7 +256,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
                 error_msgs.append(str(error))
                 return
         # the class may have changed by now
-        load = super() if isinstance(self, LazyMixin) else self
+        load: Any = super() if isinstance(self, LazyMixin) else self
         load._load_from_state_dict(
             state_dict,
             prefix,
@@ -320,16 +322,17 @@ class LazyMixin(LazyModuleMixin, nn.Module):
             lazy[name].materialize(shapes[name])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         keep_placement_in_copies(self)
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
         state = self.__dict__.get("_lazy")
         if state is None:
-            return super()._apply(fn, recurse)
+            return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        tables: tuple[dict[str, Any], ...] = (self._parameters, self._buffers)
         before = [
             (table, name, tensor, type(tensor))
-            for table in (self._parameters, self._buffers)
+            for table in tables
             for name, tensor in table.items()
             if is_uninitialised(tensor)
         ]
@@ -344,7 +347,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
             applied[id(tensor)] = result
             return result
 
-        super()._apply(apply, recurse)
+        super()._apply(apply, recurse)  # type: ignore[no-untyped-call]
         for table, name, tensor, lazy_class in before:
             result = applied[id(tensor)]
             if isinstance(tensor, nn.Parameter):
@@ -367,7 +370,8 @@ class LazyMixin(LazyModuleMixin, nn.Module):
     def _replicate_for_data_parallel(self) -> Any:
         if "_lazy" in self.__dict__:
             return super()._replicate_for_data_parallel()
-        return super(LazyModuleMixin, self)._replicate_for_data_parallel()
+        replica: Any = super(LazyModuleMixin, self)
+        return replica._replicate_for_data_parallel()
 
 
 class LazyPart(LazyMixin):
@@ -382,7 +386,8 @@ class LazyPart(LazyMixin):
         """Nothing: the owner, which is asked first, has refused or had nothing to load."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _new_part, (eager_class(type(self)),), self.__getstate__()
+        state: Any = self.__getstate__()  # type: ignore[no-untyped-call]
+        return _new_part, (eager_class(type(self)),), state
 
 
 _PART_CLASSES: dict[type[nn.Module], type[LazyPart]] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from torch import nn
@@ -20,6 +19,10 @@ _PROTOCOL = frozenset(
 """What a lazy subclass may define and still become its parent's target."""
 
 
+_CHECKED: set[tuple[type, type]] = set()
+"""Pairs of a lazy class and a target that were found to fit."""
+
+
 def eager_class(lazy: type) -> type[nn.Module]:
     """The class whose weights and attributes a lazy class has: its first base that is not lazy.
 
@@ -31,14 +34,13 @@ def eager_class(lazy: type) -> type[nn.Module]:
     raise TypeError(f"{lazy.__name__} is no nn.Module")
 
 
-@lru_cache(maxsize=1024)
 def check_target(lazy: type, target: Any) -> None:
     """Refuse a ``cls_to_become`` that instances of ``lazy`` cannot turn into.
 
     Raises:
         TypeError: with the reason.
     """
-    if target is None:
+    if target is None or (lazy, target) in _CHECKED:
         return
     name = getattr(target, "__name__", repr(target))
     refused = f"{lazy.__name__} cannot become {name}: "
@@ -57,10 +59,12 @@ def check_target(lazy: type, target: Any) -> None:
             f"{refused}the forward that {overriding.__name__} defines would run once and then be "
             f"lost; define it in {name}, or leave cls_to_become out to keep the class"
         )
+    probe: Any = object.__new__(lazy)
     try:
-        object.__new__(lazy).__class__ = target
+        probe.__class__ = target
     except TypeError as error:
         raise TypeError(f"{refused}{error} (`__slots__` differ)") from None
+    _CHECKED.add((lazy, target))
 
 
 def forward_owner(lazy: type) -> type | None:

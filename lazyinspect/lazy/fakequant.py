@@ -106,11 +106,13 @@ class FakeQuantConv2d(nn.Conv2d):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         weight = fake_quantized(self.weight, self.quantize_qrange)
-        return self._conv_forward(input, weight, self.bias)
+        output: torch.Tensor = self._conv_forward(input, weight, self.bias)
+        return output
 
     def extra_repr(self) -> str:
         # not super(): a lazy convolution prints itself with this too
-        return f"{nn.Conv2d.extra_repr(self)}, quantize_qrange={self.quantize_qrange}"
+        plain = nn.Conv2d.extra_repr(self)  # type: ignore[no-untyped-call]
+        return f"{plain}, quantize_qrange={self.quantize_qrange}"
 
 
 class LazyFakeQuantConv2d(LazyConv2d):
@@ -133,7 +135,7 @@ class LazyFakeQuantConv2d(LazyConv2d):
         FakeQuantConv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), quantize_qrange=(-8, 7))
     """
 
-    cls_to_become = FakeQuantConv2d
+    cls_to_become = FakeQuantConv2d  # type: ignore[assignment]  # a Conv2d of another signature
 
     def __init__(
         self,

@@ -41,11 +41,12 @@ def find_lazy(module: nn.Module) -> dict[str, nn.Module]:
         >>> list(find_lazy(nn.Sequential(LazyLinear(8), nn.ReLU(), LazyLinear(2))))
         ['0', '2']
     """
-    return {
-        path: child
-        for path, child in module.named_modules()
-        if isinstance(child, LazyModuleMixin) and "_initialize_hook" in child.__dict__
-    }
+    found: dict[str, nn.Module] = {}
+    for path, child in module.named_modules():
+        lazy: bool = isinstance(child, LazyModuleMixin)
+        if lazy and "_initialize_hook" in child.__dict__:
+            found[path] = child
+    return found
 
 
 def materialise(module: nn.Module, *inputs: Any, **kwargs: Any) -> list[Conversion]:

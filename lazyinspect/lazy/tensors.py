@@ -12,9 +12,6 @@ import torch
 from torch import nn
 from torch.nn import parameter as torch_parameter
 
-LazyTensor = torch_parameter.UninitializedTensorMixin
-"""What ``torch.nn.parameter.is_lazy`` looks for."""
-
 
 def _copy(tensor: Any, memo: dict[int, Any]) -> Any:
     if id(tensor) not in memo:
@@ -62,13 +59,13 @@ class UninitializedBuffer(torch_parameter.UninitializedBuffer):
 
 def uninitialised_like(tensor: torch.Tensor, device: Any, dtype: torch.dtype | None) -> Any:
     """The shapeless counterpart of a parameter or buffer."""
-    lazy = UninitializedParameter if isinstance(tensor, nn.Parameter) else UninitializedBuffer
+    lazy: Any = UninitializedParameter if isinstance(tensor, nn.Parameter) else UninitializedBuffer
     return lazy(tensor.requires_grad, device, dtype)
 
 
-def is_uninitialised(tensor: object) -> bool:
+def is_uninitialised(tensor: Any) -> bool:
     """Whether a tensor waits for its shape."""
-    return isinstance(tensor, LazyTensor)
+    return torch_parameter.is_lazy(tensor)
 
 
 def give_data(tensor: Any, data: torch.Tensor) -> None:

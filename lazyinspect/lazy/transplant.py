@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -21,6 +21,7 @@ from lazyinspect.lazy.tensors import (
 from lazyinspect.lazy.undo import Undo
 
 _ABSENT = object()
+_Table: TypeAlias = dict[str, Any]
 
 
 @dataclass
@@ -78,7 +79,7 @@ def lazy_tensors(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Any
             if is_uninitialised(tensor):
                 yield prefix + name, tensor
     for name, child in module._modules.items():
-        if is_part(child):
+        if child is not None and is_part(child):
             yield from lazy_tensors(child, f"{prefix}{name}.")
 
 
@@ -87,13 +88,17 @@ def pairs(own: nn.Module, like: nn.Module) -> Iterator[tuple[nn.Module, nn.Modul
     yield own, like
     for name, child in own._modules.items():
         counterpart = like._modules.get(name)
-        if is_part(child) and counterpart is not None:
+        if child is not None and counterpart is not None and is_part(child):
             yield from pairs(child, counterpart)
+
+
+def _tables(own: nn.Module, like: nn.Module) -> tuple[tuple[_Table, _Table], ...]:
+    return (own._parameters, like._parameters), (own._buffers, like._buffers)
 
 
 def check_agreement(module: nn.Module, own: nn.Module, like: nn.Module) -> None:
     """Refuse a tensor that is there already (shared, or loaded) and of another shape."""
-    for mine, theirs in ((own._parameters, like._parameters), (own._buffers, like._buffers)):
+    for mine, theirs in _tables(own, like):
         for name, tensor in mine.items():
             expected = theirs.get(name)
             if tensor is None or expected is None or is_uninitialised(tensor):
@@ -109,7 +114,7 @@ def check_agreement(module: nn.Module, own: nn.Module, like: nn.Module) -> None:
 def adopt(own: nn.Module, like: nn.Module) -> None:
     """Give a module the tensors and the size-dependent attributes of its reference."""
     state = own.__dict__["_lazy"]
-    for mine, theirs in ((own._parameters, like._parameters), (own._buffers, like._buffers)):
+    for mine, theirs in _tables(own, like):
         for name, tensor in mine.items():
             if not is_uninitialised(tensor) or name not in theirs:
                 continue
