@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from doc_blocks import ROOT, Output, outputs, read, rewrite_output
+from doc_blocks import ROOT, Output, blocks, outputs, read, rewrite_output
 
 OUTPUTS = outputs()
 
@@ -18,7 +18,13 @@ def run(command: str) -> str:
     """Standard output, then standard error, of a ``lazyinspect`` command in the repository."""
     program, *arguments = shlex.split(command)
     assert program == "lazyinspect"
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUTF8": "1",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "lazyinspect", *arguments],
         cwd=ROOT,
@@ -59,3 +65,12 @@ def test_readme_shows_the_main_job() -> None:
 
 def test_readme_stays_under_200_lines() -> None:
     assert len(read("README.md").splitlines()) < 200
+
+
+def test_readme_opens_with_the_config_it_runs() -> None:
+    def code(text: str) -> list[str]:
+        return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+    first = next(block for block in blocks("yaml") if block.page == "README.md")
+    config = (ROOT / "configs" / "mynet.yaml").read_text(encoding="utf-8")
+    assert code(first.text) == [line for line in code(config) if not line.startswith("name:")]
