@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+# loading the package binds its name here, and nothing does so again: deleted below, the name
+# is free to mean the verb, while `lazyinspect.plan.ops` still imports
+import lazyinspect.plan  # noqa: F401
 from lazyinspect._version import __version__
-from lazyinspect.api import build, load, plan, run
-from lazyinspect.errors import (
-    ExpectationError,
-    InternalError,
-    LazyinspectError,
-    NetworkError,
-    SpecError,
-)
-from lazyinspect.plan.plan import Plan
-from lazyinspect.report import Report
+
+if TYPE_CHECKING:
+    from lazyinspect.api import build, load, plan, run
+    from lazyinspect.errors import (
+        ExpectationError,
+        InternalError,
+        LazyinspectError,
+        NetworkError,
+        SpecError,
+    )
+    from lazyinspect.plan.plan import Plan
+    from lazyinspect.report import Report
+else:
+    del plan
 
 __all__ = [
     "ExpectationError",
@@ -28,3 +37,18 @@ __all__ = [
     "plan",
     "run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is: ``lazyinspect --help`` needs neither yaml nor plans."""
+    from importlib import import_module
+
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "lazyinspect.errors" if name.endswith("Error") else "lazyinspect.api"
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -160,7 +160,9 @@ def run(
         array=variant == "all",
     )
     loaded = api.load(spec)
-    chosen = (api.variants(loaded) or [None]) if variant == "all" else [variant]
+    chosen: Sequence[str | None] = [variant]
+    if variant == "all":
+        chosen = api.variants(loaded) or [None]
 
     def reports() -> Iterator[Report]:
         for name in chosen:

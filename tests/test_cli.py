@@ -46,9 +46,7 @@ class FakeApi(ModuleType):
 
     def plan(self, spec: Any, **options: Any) -> Any:
         self.calls.append(("plan", {"path": spec.path, **options}))
-        return SimpleNamespace(
-            report=lambda device: replace(self.report, timing=None, verified=None)
-        )
+        return SimpleNamespace(report=lambda: replace(self.report, timing=None, verified=None))
 
     def layers(self, name: str | None = None) -> list[Any]:
         from lazyinspect.plan.ops import table
