@@ -178,6 +178,11 @@ def compare(case: Case) -> bool:
     return True
 
 
+def counted_macs(case: Case) -> int | None:
+    """What FlopCounterMode counts, as the expected count of another row."""
+    return _execute(case).macs()
+
+
 def _assert_message(error: OpError, case: Case) -> None:
     """A refusal says something, and blames an argument that exists."""
     assert error.message and not error.message.endswith("."), f"{error.message!r}: {case}"
@@ -378,7 +383,7 @@ def _mutated(draw: st.DrawFn, strategy: st.SearchStrategy[Case]) -> Case:
         return case
     path, value = draw(st.sampled_from(places))
     if isinstance(value, TensorType):
-        wrong: Any = draw(_wrong_tensor(value))
+        wrong: Any = draw(_wrong_tensor(value) | _no_tensor(value))
     elif type(value) is int:
         wrong = draw(st.sampled_from([0, -1, value + 1, max(value - 1, -2), 2 * value]))
     else:
@@ -403,6 +408,11 @@ def _wrong_tensor(draw: st.DrawFn, x: TensorType) -> TensorType:
         index = draw(st.integers(0, len(shape) - 1))
         shape[index] = 0 if how == "empty" else max(0, shape[index] + draw(st.integers(-2, 2)))
     return replace(x, shape=tuple(shape))
+
+
+def _no_tensor(x: TensorType) -> st.SearchStrategy[Value]:
+    """What a step may give besides one tensor: a tuple of them, a number, nothing."""
+    return st.sampled_from([(x, x), 2, None])
 
 
 def _leaves(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -96,13 +96,11 @@ def _check_transposed(a: Args) -> None:
 
 def _check_quantised(a: Args) -> None:
     _check(a)
-    if a.quantize_qrange is None:
-        return
     low, high = a.quantize_qrange
-    if not low <= 0 < high:
+    if not -(2**31) <= low <= 0 < high < 2**31:
         raise ArgumentError(
-            "expects quantize_qrange to be a lowest level of at most 0 and a highest above 0, "
-            f"and gets {format_shape(a.quantize_qrange)}",
+            "expects quantize_qrange from a lowest level of at most 0 to a highest above 0, within "
+            f"int32, and gets {format_shape(a.quantize_qrange)}",
             argument="quantize_qrange",
         )
 
@@ -342,7 +340,7 @@ def _rows() -> tuple[Op | LazyOp, ...]:
     rows.append(
         Op(
             "FakeQuantConv2d",
-            _signature(2, ", quantize_qrange: list[int, 2] | None = (-128, 127)"),
+            _signature(2, ", quantize_qrange: list[int, 2] = (-128, 127)"),
             outputs=_outputs("FakeQuantConv2d", 2),
             weights=_weights(2),
             macs=_macs(2),

@@ -85,8 +85,8 @@ def _check_instance(a: Args) -> None:
 def _batch_outputs(name: str, ranks: tuple[int, ...]) -> Callable[[Args, Value], TensorType]:
     allowed = " or ".join(map(str, ranks)) if ranks else "at least 2"
 
-    def outputs(a: Args, x: Value) -> TensorType:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> TensorType:
+        x = tensor(value)
         shape = x.shape
         if len(shape) < 2 or (ranks and len(shape) not in ranks):
             raise ShapeError(f"expects an input of {allowed} dimensions, and gets {x}")
@@ -105,8 +105,8 @@ def _batch_outputs(name: str, ranks: tuple[int, ...]) -> Callable[[Args, Value],
 
 
 def _instance_outputs(name: str, n: int) -> Callable[[Args, Value], TensorType]:
-    def outputs(a: Args, x: Value) -> TensorType:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> TensorType:
+        x = tensor(value)
         found = channels(x, n + 2)
         if a.affine or a.track_running_stats:
             _require_features(a, found, f"Lazy{name}")
@@ -125,8 +125,8 @@ def _instance_outputs(name: str, n: int) -> Callable[[Args, Value], TensorType]:
 def _infer_features(ranks: tuple[int, ...], batched: int | None) -> Callable[..., dict[str, int]]:
     """``batched``: the rank whose dimension 0 is the batch, where unbatched inputs are legal."""
 
-    def infer(a: Args, x: Value) -> dict[str, int]:
-        x = tensor(x)
+    def infer(a: Args, value: Value) -> dict[str, int]:
+        x = tensor(value)
         if x.rank < 2 or (ranks and x.rank not in ranks):
             allowed = " or ".join(map(str, ranks)) if ranks else "at least 2"
             raise ShapeError(f"expects an input of {allowed} dimensions, and gets {x}")
@@ -156,8 +156,8 @@ def _check_group(a: Args) -> None:
         )
 
 
-def _group_outputs(a: Args, x: Value) -> TensorType:
-    x = tensor(x)
+def _group_outputs(a: Args, value: Value) -> TensorType:
+    x = tensor(value)
     if x.rank < 2:
         raise ShapeError(f"expects an input of at least 2 dimensions, and gets {x}")
     found = x.shape[1]
@@ -182,8 +182,8 @@ def _group_weights(a: Args) -> tuple[Weight, ...]:
     return _learned((a.num_channels,), a.bias) if a.affine else ()
 
 
-def _infer_group(a: Args, x: Value) -> Mapping[str, Any]:
-    x = tensor(x)
+def _infer_group(a: Args, value: Value) -> Mapping[str, Any]:
+    x = tensor(value)
     if x.rank < 2:
         raise ShapeError(f"expects an input of at least 2 dimensions, and gets {x}")
     return {"num_channels": _some(x, 1)}
@@ -199,8 +199,8 @@ def _check_shape(a: Args) -> None:
 
 
 def _shape_outputs(name: str) -> Callable[[Args, Value], TensorType]:
-    def outputs(a: Args, x: Value) -> TensorType:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> TensorType:
+        x = tensor(value)
         wanted = ntuple(a.normalized_shape, 1)
         if x.shape[-len(wanted) :] != wanted:
             raise ShapeError(
@@ -224,8 +224,8 @@ def _rms_weights(a: Args) -> tuple[Weight, ...]:
     return _learned(ntuple(a.normalized_shape, 1), False) if a.elementwise_affine else ()
 
 
-def _infer_shape(a: Args, x: Value) -> Mapping[str, Any]:
-    x = tensor(x)
+def _infer_shape(a: Args, value: Value) -> Mapping[str, Any]:
+    x = tensor(value)
     require_at_least(a, 1, "dims")
     if x.rank < a.dims:
         raise ShapeError(
@@ -240,8 +240,8 @@ def _infer_shape(a: Args, x: Value) -> Mapping[str, Any]:
 # --- local response norms
 
 
-def _response_outputs(a: Args, x: Value) -> TensorType:
-    x = tensor(x)
+def _response_outputs(a: Args, value: Value) -> TensorType:
+    x = tensor(value)
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
     if not x.numel:
@@ -252,8 +252,8 @@ def _response_outputs(a: Args, x: Value) -> TensorType:
     return x
 
 
-def _cross_map_outputs(a: Args, x: Value) -> TensorType:
-    x = tensor(x)
+def _cross_map_outputs(a: Args, value: Value) -> TensorType:
+    x = tensor(value)
     if x.rank != 4:
         raise ShapeError(f"expects an input of 4 dimensions, and gets {x}")
     require_floats(x)

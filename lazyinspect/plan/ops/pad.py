@@ -79,8 +79,8 @@ def _check_circular(a: Args) -> None:
 
 
 def _constant(n: int) -> Callable[[Args, Value], TensorType]:
-    def outputs(a: Args, x: Value) -> TensorType:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> TensorType:
+        x = tensor(value)
         if x.rank < n:
             raise ShapeError(f"expects an input of at least {n} dimensions, and gets {x}")
         pads = ntuple(a.padding, 2 * n)
@@ -92,8 +92,8 @@ def _constant(n: int) -> Callable[[Args, Value], TensorType]:
 
 
 def _mirrored(n: int, mode: str) -> Callable[[Args, Value], TensorType]:
-    def outputs(a: Args, x: Value) -> TensorType:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> TensorType:
+        x = tensor(value)
         channels(x, n + 2)
         if mode != "circular":
             if not all(x.shape[-n - 1 :]):

@@ -79,8 +79,8 @@ def _with_indices(a: Args, out: TensorType) -> _Pooled:
 
 
 def _max_outputs(n: int) -> Callable[[Args, Value], _Pooled]:
-    def outputs(a: Args, x: Value) -> _Pooled:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> _Pooled:
+        x = tensor(value)
         out = TensorType((*x.shape[:-n], *_pooled_sizes(a, x, n)), x.dtype)
         # torch's kernel without indices has no integers in one dimension
         if not (is_integer(x.dtype) and (n > 1 or a.return_indices)):
@@ -97,8 +97,8 @@ def _check_average(a: Args) -> None:
 
 
 def _average_outputs(n: int) -> Callable[[Args, Value], TensorType]:
-    def outputs(a: Args, x: Value) -> TensorType:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> TensorType:
+        x = tensor(value)
         out = TensorType((*x.shape[:-n], *_pooled_sizes(a, x, n)), x.dtype)
         require_floats(x, "int64")
         if n == 3:
@@ -125,8 +125,8 @@ def _check_power(a: Args) -> None:
 
 
 def _power_outputs(n: int) -> Callable[[Args, Value], TensorType]:
-    def outputs(a: Args, x: Value) -> TensorType:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> TensorType:
+        x = tensor(value)
         out = TensorType((*x.shape[:-n], *_pooled_sizes(a, x, n)), x.dtype)
         if a.norm_type in _INFINITE:
             if n == 1 or not is_integer(x.dtype):
@@ -161,8 +161,8 @@ def _check_fractional(a: Args) -> None:
 
 
 def _fractional_outputs(n: int) -> Callable[[Args, Value], _Pooled]:
-    def outputs(a: Args, x: Value) -> _Pooled:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> _Pooled:
+        x = tensor(value)
         channels(x, n + 2)
         require_floats(x)
         spatial = x.shape[-n:]
@@ -200,8 +200,8 @@ def _check_adaptive(a: Args) -> None:
 
 
 def _adaptive_outputs(n: int, *, average: bool) -> Callable[[Args, Value], _Pooled]:
-    def outputs(a: Args, x: Value) -> _Pooled:
-        x = tensor(x)
+    def outputs(a: Args, value: Value) -> _Pooled:
+        x = tensor(value)
         channels(x, n + 2)
         require_floats(x)
         # all but the first dimension, be it a batch or channels; an average takes no channels

@@ -60,7 +60,7 @@ def check_interpolation(a: Args) -> None:
             raise ArgumentError(f"expects {name} above 0, and gets {item}", argument=name)
 
 
-def interpolated(a: Args, x: Value) -> TensorType:
+def interpolated(a: Args, value: Value) -> TensorType:
     """Type of ``torch.nn.functional.interpolate``'s output for checked arguments.
 
     Raises:
@@ -68,7 +68,7 @@ def interpolated(a: Args, x: Value) -> TensorType:
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
     """
-    x = tensor(x)
+    x = tensor(value)
     ranks = MODE_RANKS[a.mode]
     if x.rank not in ranks:
         allowed = " or ".join(map(str, ranks))
@@ -139,8 +139,8 @@ def _check_groups(a: Args) -> None:
     require_at_least(a, 1, "groups")
 
 
-def _pixel_shuffle(a: Args, x: Value) -> TensorType:
-    x = tensor(x)
+def _pixel_shuffle(a: Args, value: Value) -> TensorType:
+    x = tensor(value)
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
     factor = a.upscale_factor
@@ -154,8 +154,8 @@ def _pixel_shuffle(a: Args, x: Value) -> TensorType:
     return TensorType((*lead, size // (factor * factor), height * factor, width * factor), x.dtype)
 
 
-def _pixel_unshuffle(a: Args, x: Value) -> TensorType:
-    x = tensor(x)
+def _pixel_unshuffle(a: Args, value: Value) -> TensorType:
+    x = tensor(value)
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
     factor = a.downscale_factor
@@ -171,8 +171,8 @@ def _pixel_unshuffle(a: Args, x: Value) -> TensorType:
     return TensorType((*lead, size * factor * factor, height // factor, width // factor), x.dtype)
 
 
-def _channel_shuffle(a: Args, x: Value) -> TensorType:
-    x = tensor(x)
+def _channel_shuffle(a: Args, value: Value) -> TensorType:
+    x = tensor(value)
     if x.rank < 3:
         raise ShapeError(f"expects an input of at least 3 dimensions, and gets {x}")
     if x.shape[1] % a.groups:
@@ -224,8 +224,8 @@ def _require_blockable(x: TensorType, batched_rank: int) -> None:
         raise ShapeError(f"expects an image with something in it, and gets {x}")
 
 
-def _fold(a: Args, x: Value) -> TensorType:
-    x = tensor(x)
+def _fold(a: Args, value: Value) -> TensorType:
+    x = tensor(value)
     if x.rank not in (2, 3):
         raise ShapeError(f"expects an input of 2 or 3 dimensions, and gets {x}")
     _require_blockable(x, 3)
@@ -247,8 +247,8 @@ def _fold(a: Args, x: Value) -> TensorType:
     return TensorType((*lead, size // block, *image), x.dtype)
 
 
-def _unfold(a: Args, x: Value) -> TensorType:
-    x = tensor(x)
+def _unfold(a: Args, value: Value) -> TensorType:
+    x = tensor(value)
     if x.rank not in (3, 4):
         raise ShapeError(f"expects an input of 3 or 4 dimensions, and gets {x}")
     _require_blockable(x, 4)

@@ -54,10 +54,12 @@ def of_row(signature: Signature) -> list[str]:
 def of_class(name: str) -> list[str]:
     row = table()[name]
     ours = isinstance(row, LazyOp) or row.owner == "lazyinspect"
-    constructor = inspect.signature(getattr(lazyinspect.lazy if ours else torch.nn, name))
+    layer = getattr(lazyinspect.lazy if ours else torch.nn, name)
     if name in HIDDEN:
         return HIDDEN[name].split(", ")
-    return described(list(spec_parameters(constructor)))
+    if layer.__init__ is torch.nn.Module.__init__:
+        return []  # it is declared to take anything, and refuses it
+    return described(list(spec_parameters(inspect.signature(layer))))
 
 
 def spec_parameters(signature: inspect.Signature) -> Iterator[tuple[str, Any, bool, bool]]:
@@ -68,9 +70,11 @@ def spec_parameters(signature: inspect.Signature) -> Iterator[tuple[str, Any, bo
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             continue
         default = REQUIRED if parameter.default is inspect.Parameter.empty else parameter.default
+        if inspect.isfunction(default):
+            default = default.__name__  # F.relu, which a spec writes `relu`
         yield (
             parameter.name,
-            tuple(default) if isinstance(default, list) else default,
+            default,
             parameter.kind is inspect.Parameter.KEYWORD_ONLY,
             parameter.kind is inspect.Parameter.VAR_POSITIONAL,
         )
