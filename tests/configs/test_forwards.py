@@ -156,7 +156,7 @@ class Inverted(nn.Module):
         s: int,
         squeeze: int,
         acts: tuple[type[nn.Module], ...],
-        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        norm: Callable[[int], nn.Module],
     ) -> None:
         super().__init__()
         act, squeeze_act, gate = acts
@@ -261,12 +261,16 @@ def test_mobilenet_equals_plain_torch(
     assert_same_forward(network, mobilenet(table, hidden), image(2, 3, 64, 64))
 
 
-def test_efficientnet_b0_equals_plain_torch(
-    configs: Path, assert_same_forward: SameForward
+@pytest.mark.parametrize("variant, eps, momentum", [("b0", 1e-5, 0.1), ("b5", 0.001, 0.01)])
+def test_efficientnet_equals_plain_torch(
+    variant: str, eps: float, momentum: float, configs: Path, assert_same_forward: SameForward
 ) -> None:
+    def norm(c: int) -> nn.Module:
+        return nn.BatchNorm2d(c, eps=eps, momentum=momentum)
+
     def conv(cin: int, c: int, k: int, s: int) -> nn.Module:
         convolution = nn.Conv2d(cin, c, k, s, k // 2, bias=False)
-        return nn.Sequential(convolution, nn.BatchNorm2d(c), nn.SiLU())
+        return nn.Sequential(convolution, norm(c), nn.SiLU())
 
     features, cin = [conv(3, 32, 3, 2)], 32
     for t, k, c, s, n in [
@@ -282,14 +286,15 @@ def test_efficientnet_b0_equals_plain_torch(
         for index in range(n):
             acts = (nn.SiLU, nn.SiLU, nn.Sigmoid)
             stride = 1 if index else s
-            stage.append(Inverted(cin, c, t * cin, k, stride, max(1, cin // 4), acts))
+            stage.append(Inverted(cin, c, t * cin, k, stride, cin // 4, acts, norm))
             cin = c
         features.append(nn.Sequential(*stage))
     features.append(conv(cin, 1280, 1, 1))
     reference = Mobile(features, [nn.Dropout(0.2), nn.Linear(1280, 7)])
-    network = lazyinspect.build(
-        configs / "efficientnet.yaml", variant="b0", set={"classes": 7, "res": 64}
-    )
+    sizes = {"classes": 7, "res": 64, "width": 1.0, "depth": 1.0}
+    network = lazyinspect.build(configs / "efficientnet.yaml", variant=variant, set=sizes)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert {(module.eps, module.momentum) for module in norms} == {(eps, momentum)}
     assert_same_forward(network, reference, image(1, 3, 64, 64))
 
 
