@@ -22,6 +22,7 @@ own.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from inspect import signature
 from typing import Any, ClassVar
 
 import torch
@@ -42,6 +43,7 @@ from lazyinspect.lazy.transplant import (
     lazy_tensors,
     pairs,
 )
+from lazyinspect.lazy.tracing import untraced
 from lazyinspect.lazy.undo import Undo, rng_state, set_rng_state
 from lazyinspect.lazy.watch import announce
 
@@ -109,11 +111,16 @@ class LazyMixin(LazyModuleMixin, nn.Module):
     # The first forward
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        state = self.__dict__.get("_lazy")
-        if state is None:
-            return super().__call__(*args, **kwargs)
+        # nn.Module's by name: torch.compile holds on to this method when the class has changed
+        if "_lazy" not in self.__dict__:
+            return nn.Module.__call__(self, *args, **kwargs)
+        return LazyMixin._first_call(self, args, kwargs)
+
+    @untraced
+    def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        state = self._lazy
         try:
-            return super().__call__(*args, **kwargs)
+            return nn.Module.__call__(self, *args, **kwargs)
         except BaseException as error:
             if state.undo is not None:
                 state.undo.restore()
@@ -160,7 +167,19 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         Raises:
             InferenceError: they cannot be inferred, or disagree with tensors already there.
         """
-        self._materialise(self._checked(self.infer(*args, **kwargs), format_inputs(args, kwargs)))
+        try:
+            sizes = self.infer(*args, **kwargs)
+        except TypeError:
+            self._check_call(args, kwargs)
+            raise
+        self._materialise(self._checked(sizes, format_inputs(args, kwargs)))
+
+    def _check_call(self, args: Any, kwargs: Any) -> None:
+        """Say what is wrong with the arguments of a call, if that is what is wrong."""
+        try:
+            signature(self.infer).bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name_of(self)} called with wrong arguments: {error}") from None
 
     def _checked(self, sizes: Mapping[str, Any], source: str) -> dict[str, Any]:
         """Inferred arguments as plain ints (a traced size is none), zero refused."""

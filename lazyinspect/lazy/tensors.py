@@ -23,6 +23,12 @@ def _copy(tensor: Any, memo: dict[int, Any]) -> Any:
 class UninitializedParameter(torch_parameter.UninitializedParameter):
     """A parameter without a shape. Pickles as torch's, with its dtype and device."""
 
+    # freezing a network needs no shapes
+    _allowed_methods = (
+        *torch_parameter.UninitializedParameter._allowed_methods,
+        torch.Tensor.requires_grad_,
+    )
+
     def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedParameter:
         copied: UninitializedParameter = _copy(self, memo)
         return copied
