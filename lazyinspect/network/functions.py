@@ -8,7 +8,6 @@ the op table's signature are keywords: ``function("permute")(x, dims=(0, 2, 1))`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, TypeAlias
 
 import torch
@@ -52,7 +51,6 @@ def ordered_sources(
     return tuple(given.get(p.name, p.default) for p in row.inputs.parameters)
 
 
-@cache
 def function(name: str) -> Callable[..., Any]:
     """The callable of a function or merge: ``fn(*sources, **arguments)``.
 
@@ -111,7 +109,14 @@ def _integers(value: Any) -> tuple[int, ...]:
 
 def _scalar(number: Number, like: Tensor) -> Tensor:
     """A number as a tensor that promotes as the number itself would beside ``like``."""
-    return torch.full((), number, dtype=torch.result_type(like, number), device=like.device)
+    dtype = like.dtype
+    if isinstance(number, float) and not (like.is_floating_point() or like.is_complex()):
+        dtype = torch.get_default_dtype()
+    elif isinstance(number, int) and not isinstance(number, bool) and dtype == torch.bool:
+        dtype = torch.int64
+    return torch.full(
+        (), number, dtype=dtype, device=like.device
+    )  # torch.result_type breaks graphs
 
 
 # --- merges
@@ -216,6 +221,14 @@ def _with_dtype(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return call
 
 
+def _mean(x: Tensor, *, dim: Any = None, keepdim: bool = False, dtype: str | None = None) -> Tensor:
+    return torch.mean(x, dim, keepdim, dtype=_DTYPES[dtype])
+
+
+def _sum(x: Tensor, *, dim: Any = None, keepdim: bool = False, dtype: str | None = None) -> Tensor:
+    return torch.sum(x, dim, keepdim, dtype=_DTYPES[dtype])
+
+
 def _with_sizes(
     run: Callable[[Tensor, tuple[int, ...]], Tensor], name: str
 ) -> Callable[..., Tensor]:
@@ -294,8 +307,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "lt": _binary(torch.lt),
     "le": _binary(torch.le),
     "where": _where,
-    "mean": _with_dtype(torch.mean),
-    "sum": _with_dtype(torch.sum),
+    "mean": _mean,
+    "sum": _sum,
     "amax": torch.amax,
     "amin": torch.amin,
     "var": torch.var,

@@ -114,7 +114,7 @@ def _second(source: Value, argument: Value, name: str = "other") -> Value:
     if argument is None and source is None:
         raise ArgumentError(f"needs `{name}`: a second source, or a number", argument=name)
     if argument is None:
-        return tensor(source, name)
+        return source if is_number(source) else tensor(source, name)
     if source is not None:
         raise ArgumentError(
             f"`{name}` is given twice: as a source and as an argument", argument=name

@@ -360,8 +360,8 @@ def _einsum(a: Args, *operands: Value) -> tuple[TensorType, int]:
         ]
     else:
         kept = []
-        for label in output:
-            kept.extend(ellipsis if label == _ELLIPSIS else [label])
+        for name in output:
+            kept.extend(ellipsis if name == _ELLIPSIS else [name])
         if _ELLIPSIS in output and not any(_ELLIPSIS in labels for labels in inputs):
             kept = [label for label in kept if type(label) is not int]
     total: dict[object, int] = {}
@@ -382,7 +382,7 @@ def _einsum(a: Args, *operands: Value) -> tuple[TensorType, int]:
 
 def _labelled(labels: tuple[str, ...], x: TensorType) -> tuple[dict[object, int], str]:
     """Sizes by label, the dimensions of ``...`` labelled -1, -2 from the last, and the dtype."""
-    named = len(labels) - (_ELLIPSIS in labels)
+    named = len(labels) - labels.count(_ELLIPSIS)
     if named > x.rank or (named < x.rank and _ELLIPSIS not in labels):
         raise ShapeError(
             f"names {named} dimensions in `{''.join(labels)}`, and gets {x}", argument="equation"
