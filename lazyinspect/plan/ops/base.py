@@ -131,14 +131,14 @@ class LazyOp:
     family: str = ""
 
 
-def channels(x: Value, batched_rank: int, *, unbatched: bool = True) -> int:
+def channels(value: Value, batched_rank: int, *, unbatched: bool = True) -> int:
     """Size of the channel dimension: 1, or 0 of an unbatched input where that is legal.
 
     Raises:
         ShapeError: the rank is neither ``batched_rank`` nor (if ``unbatched``) one less, or it
             is no tensor.
     """
-    x = tensor(x)
+    x = tensor(value)
     if x.rank == batched_rank:
         return x.shape[1]
     if unbatched and x.rank == batched_rank - 1:
