@@ -102,12 +102,15 @@ class StepParser(ValueParser):
 
     def _mapping(self, node: Mapping, fields: dict[str, Any]) -> StepSpec | None:
         ops = [(key, value) for key, value in node.pairs if key.text not in STEP_KEYS]
+        if not ops:
+            # `repeat` alone is the tensor function; beside an op it is the count of copies
+            ops = [(key, value) for key, value in node.pairs if key.text == "repeat"]
         if len(ops) != 1:
             self._wrong_op_count(node, ops)
             return None
         key, argument = ops[0]
         for word, value in node.pairs:
-            if word.text in STEP_KEYS:
+            if word.text in STEP_KEYS and word is not key:
                 self._step_key(word, value, fields)
         return self._op(key, argument, fields)
 
