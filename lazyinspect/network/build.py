@@ -15,7 +15,7 @@ from lazyinspect import lazy
 from lazyinspect.errors import NetworkError, Problem
 from lazyinspect.lazy.tensors import is_uninitialised
 from lazyinspect.network.classes import layer_class
-from lazyinspect.network.graph import Graph, link
+from lazyinspect.network.graph import Graph, Sequential, link
 from lazyinspect.network.program import compile_graph
 from lazyinspect.network.zeros import ZeroInitialised
 from lazyinspect.plan import tree
@@ -87,14 +87,14 @@ class _Builder:
     def graph(self, graph: tree.Graph, *, root: bool = False) -> nn.Module:
         scope = graph.is_block or root
         outer, self.pending = self.pending, [] if scope else self.pending
-        built = self._container(graph, scope)
+        built = self._container(graph, root)
         if scope:
             for user, targets in self.pending:
                 link(user, tuple(built.get_submodule(".".join(path)) for path in targets))
             self.pending = outer
         return built
 
-    def _container(self, graph: tree.Graph, scope: bool) -> nn.Module:
+    def _container(self, graph: tree.Graph, root: bool) -> nn.Module:
         modules: dict[str, nn.Module] = {}
         parameters: dict[str, nn.Parameter] = {}
         for name, node in graph.children():
@@ -105,6 +105,9 @@ class _Builder:
                 modules[name] = self._node(node)
         if graph.is_sequential:
             sequence = nn.Sequential()
+            if root and graph.inputs[0] != "input":
+                sequence = Sequential()
+                sequence._input = graph.inputs[0]
             for name, module in modules.items():
                 sequence.add_module(name, module)
             return sequence
@@ -113,7 +116,7 @@ class _Builder:
         for at, step in enumerate(graph.steps):
             if isinstance(step.node, tree.Use):
                 target = step.node.target
-                if scope and len(target) == 1:
+                if (root or graph.is_block) and len(target) == 1:
                     outside[at] = target[0]
                 else:
                     outside[at] = len(targets)

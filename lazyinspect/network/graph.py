@@ -54,7 +54,7 @@ class Graph(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         program = self._program
         if kwargs or len(args) != len(program.inputs) + program.captures:
-            args = _bind(program, args, kwargs)
+            args = _bind(program.names, args, kwargs)
         slots: list[Any] = [*args, *[None] * (program.size - len(args))]
         for step, call in zip(program.steps, self._functions, strict=True):
             self._step(step, call, slots)
@@ -70,7 +70,7 @@ class Graph(nn.Module):
         values = [_read(operand, slots) for operand in step.operands]
         keywords = {name: _read(operand, slots) for name, operand in step.keywords}
         if step.kind == "module":
-            value = getattr(self, step.name)(*values, **keywords)
+            value = getattr(self, step.callee)(*values, **keywords)
         elif step.kind == "outside":
             value = self._outside[step.outside](*values, **keywords)
         else:
@@ -78,7 +78,7 @@ class Graph(nn.Module):
             if observer is not None:
                 observer.enter(step.name, (*values, *keywords.values()))
             if call is None:
-                value = getattr(self, step.name)
+                value = getattr(self, step.callee)
             else:
                 if step.expand_batch:
                     dim = dict(step.arguments).get("dim", 1)
@@ -111,8 +111,21 @@ class Graph(nn.Module):
         self._functions = _functions(self._program)
 
 
+class Sequential(nn.Sequential):
+    """nn.Sequential for a network whose only input has a name of its own."""
+
+    _input = "input"
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != 1:
+            args = _bind((self._input,), args, kwargs)
+        return super().forward(*args)  # type: ignore[no-untyped-call]
+
+
 def _functions(program: Program) -> tuple[Callable[..., Any] | None, ...]:
-    return tuple(function(step.function) if step.function else None for step in program.steps)
+    return tuple(
+        function(step.callee) if step.kind == "function" else None for step in program.steps
+    )
 
 
 def _read(operand: Operand, slots: list[Any]) -> Any:
@@ -128,9 +141,10 @@ def _read(operand: Operand, slots: list[Any]) -> Any:
     return operand
 
 
-def _bind(program: Program, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Positional and named inputs in the program's order; TypeError as for any call."""
-    names = (*program.inputs, *(f"outer{k}" for k in range(program.captures)))
+def _bind(
+    names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """Positional and named inputs in the order of ``names``; TypeError as for any call."""
     given = dict(zip(names, args, strict=False))
     unknown = [name for name in kwargs if name not in names]
     twice = [name for name in kwargs if name in given]

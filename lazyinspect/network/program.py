@@ -27,9 +27,12 @@ class Instruction(NamedTuple):
     """One step: ``slots[slot] = step(*operands, **keywords)``."""
 
     name: str
-    """The step's name: the attribute to call, or that of the parameter."""
+    """The step's name."""
     kind: Literal["module", "parameter", "function", "outside"]
     """``outside`` calls a module that another container owns (a ``use``)."""
+    callee: str
+    """The attribute to call or to read, the function's name in the op table, or the path of the
+    outside module."""
     operands: tuple[Operand, ...]
     keywords: tuple[tuple[str, Operand], ...]
     slot: int
@@ -38,9 +41,8 @@ class Instruction(NamedTuple):
     dead: tuple[int, ...] = ()
     """Slots that nothing reads after this step: emptied, so that memory is freed as early as in
     a hand-written forward."""
-    function: str = ""
-    """Name in the op table, of a function."""
     arguments: tuple[tuple[str, Any], ...] = ()
+    """Of a function, by name."""
     expand_batch: tuple[int, ...] = ()
     """Operands of ``cat`` to expand over the batch."""
     outside: int = -1
@@ -59,10 +61,14 @@ class Program(NamedTuple):
     exports: tuple[Slot, ...]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of everything that the forward takes."""
+        return (*self.inputs, *(f"outer{k}" for k in range(self.captures)))
+
+    @property
     def code(self) -> str:
         """The forward as Python would have it, to read."""
-        names = [*self.inputs, *(f"outer{k}" for k in range(self.captures))]
-        of_slot = dict(enumerate(map(_identifier, names)))
+        of_slot = dict(enumerate(map(_identifier, self.names)))
         lines = [f"def forward({', '.join(['self', *of_slot.values()])}):"]
         for step in self.steps:
             of_slot[step.slot] = _identifier(step.name)
@@ -130,20 +136,21 @@ def _instruction(step: tree.Step, outside: str | int | None) -> Instruction:
         return Instruction(
             step.name,
             "function",
+            node.op.name,
             **common,
-            function=node.op.name,
             arguments=tuple(node.args.items()),
             expand_batch=node.expand_batch,
         )
     if isinstance(node, tree.ParameterLeaf):
         # its sources are there for formulas in its shape alone
-        return Instruction(step.name, "parameter", (), (), step.slot)
+        return Instruction(step.name, "parameter", step.name, (), (), step.slot)
     if isinstance(node, tree.Use):
         if isinstance(outside, str):
-            return Instruction(outside, "module", **common)
+            return Instruction(step.name, "module", outside, **common)
         assert outside is not None
-        return Instruction(step.name, "outside", **common, outside=outside)
-    return Instruction(step.name, "module", **common)
+        path = ".".join(node.target)
+        return Instruction(step.name, "outside", path, **common, outside=outside)
+    return Instruction(step.name, "module", step.name, **common)
 
 
 def _encode(operand: tree.Operand) -> Operand:
@@ -170,14 +177,12 @@ def _identifier(name: str) -> str:
 
 def _expression(step: Instruction, of_slot: Mapping[int, str]) -> str:
     if step.kind == "parameter":
-        return f"self.{step.name}"
+        return f"self.{step.callee}"
     arguments = [_show(operand, of_slot) for operand in step.operands]
     arguments += [f"{name}={_show(operand, of_slot)}" for name, operand in step.keywords]
     arguments += [f"{name}={value!r}" for name, value in step.arguments]
-    callee = step.function or f"self.{step.name}"
-    if step.kind == "outside":
-        callee = f"use.{step.name}"
-    return f"{callee}({', '.join(arguments)})"
+    prefix = {"module": "self.", "outside": "use.", "function": ""}[step.kind]
+    return f"{prefix}{step.callee}({', '.join(arguments)})"
 
 
 def _show(operand: Operand, of_slot: Mapping[int, str]) -> str:
