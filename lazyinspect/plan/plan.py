@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from lazyinspect._version import __version__
@@ -156,7 +156,7 @@ def make_plan(
         NetworkError: shapes do not fit each other.
         ExpectationError: an ``expect:`` is not met.
     """
-    problems = lint(spec, allow)
+    problems = _lint(spec, tuple(allow))
     if problems:
         raise SpecError(problems)
     params = _params(spec, variant, set or {})
@@ -176,6 +176,12 @@ def make_plan(
     ties = _ties(spec, call)
     info = SpecInfo(spec.source.path, spec.name, variant, _plain_params(params))
     return Plan(graph, call, inputs, ties, dtype, info, tuple(allow))
+
+
+@lru_cache(maxsize=64)
+def _lint(spec: Spec, allow: tuple[str, ...]) -> list[Problem]:
+    """Once for each spec: what it finds does not depend on variant or input."""
+    return lint(spec, allow)
 
 
 def _failure(problems: list[Problem]) -> LazyinspectError:

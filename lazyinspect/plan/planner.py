@@ -317,9 +317,10 @@ class Planner:
                             step.become[1])
                 )  # fmt: skip
             expand: tuple[int, ...] = ()
+            operands = values
             if op == "cat":
-                values, expand = self._cat(sourced, values, keywords)
-            applied = resolver.function(op, positional, keywords, values, named, step.mark, expand)
+                operands, expand = self._cat(sourced, values, keywords)
+            applied = resolver.function(op, positional, keywords, operands, named, step.mark, expand)
         else:
             become = None if step.become is None else step.become[0]
             applied = resolver.layer(op, positional, keywords, values, named, step.mark, become)
