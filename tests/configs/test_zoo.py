@@ -172,4 +172,4 @@ def test_a_config_reads_as_a_tutorial(config: str) -> None:
     assert lines[0].startswith("# ")
     assert f"name: {config}" in lines
     assert max(map(len, lines)) <= 100
-    assert len(lines) <= 75
+    assert len(lines) <= 80
