@@ -31,9 +31,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# rewrites the expected files under tests/golden; git shows the difference
+# rewrites the expected reports, tables and messages; git shows the difference
 golden: $(VENV)/.dev
-	LAZYINSPECT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
+	LAZYINSPECT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/render tests/test_errors.py
 
 # rewrites docs/ops.md and the marked parts of README.md
 docs: $(VENV)/.dev

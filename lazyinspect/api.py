@@ -187,8 +187,12 @@ def run(
             init=init,
             memory_limit=memory_limit,
         )
-    environment = environment_of(probed.device, probed.device_name)
-    return planned.report(environment, probed.rows, probed.timing, probed.verified)
+    return planned.report(
+        environment=environment_of(probed.device, probed.device_name),
+        rows=probed.rows,
+        timing=probed.timing,
+        verified=probed.verified,
+    )
 
 
 def layers(name: str | None = None) -> list[Op | LazyOp]:

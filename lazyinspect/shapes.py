@@ -134,8 +134,10 @@ def broadcast(*shapes: Shape) -> Shape:
                 result[offset + index] = size
             elif size not in (1, have):
                 raise ShapeError(
-                    "shapes " + " and ".join(map(format_shape, shapes)) + " do not broadcast: "
-                    f"dimension {offset + index} is {have} and {size}",
+                    "cannot broadcast "
+                    + " and ".join(map(format_shape, shapes))
+                    + f": dimension {offset + index} is {have} and {size}",
+                    help="sizes must be equal, or 1",
                 )
     return tuple(result)
 

@@ -133,9 +133,9 @@ def unknown_op(name: str, mark: Mark, spec: Spec) -> Problem:
     if "." in name:
         return Problem(
             "class-not-allowed",
-            f"`{name}` is a class of your own, and running it takes your leave",
+            f"`{name}` is a class of your own, and a spec may not import code by itself",
             mark,
-            help=f"run with --allow {name}",
+            help=f"if you trust it, run with --allow {name}",
         )
     if name in NOT_LAYERS:
         return Problem(
@@ -155,6 +155,8 @@ def unknown_op(name: str, mark: Mark, spec: Spec) -> Problem:
         )
     same = [known for known in rows if known.lower() == name.lower()]
     pool = [*rows, *spec.blocks, *STRUCTURE]
+    alike = [known for known in pool if known[:1].isupper() == name[:1].isupper()]
+    pool = alike if nearest(name, alike) else pool
     help = f"did you mean `{same[0]}`?" if same else did_you_mean(
         name, pool, "`lazyinspect layers` lists what there is; a block of your own stands under "
         "`blocks:`",

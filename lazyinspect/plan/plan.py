@@ -95,6 +95,7 @@ class Plan:
 
     def report(
         self,
+        device: str = "meta",
         environment: Environment | None = None,
         rows: tuple[LayerRow, ...] | None = None,
         timing: Timing | None = None,
@@ -103,11 +104,13 @@ class Plan:
         """The plan as a report; with what a device showed, where it ran.
 
         Args:
+            device: ``meta`` where nothing ran.
+            environment: where it ran.
             rows: the plan's own rows with their times.
         """
         return Report(
             spec=self.spec_info,
-            environment=environment or environment_of("meta"),
+            environment=environment or environment_of(device),
             inputs=tuple(NamedTensor(i.name, i.type.shape, i.type.dtype) for i in self.inputs),
             outputs=self.outputs,
             layers=self.rows if rows is None else rows,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lazyinspect.errors import ArgumentError, Mark, OpError, Problem, SpecError
+from lazyinspect.errors import ArgumentError, Mark, OpError, Problem, ShapeError, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.frame import POISON, Block, Draft, Frame, Val
 from lazyinspect.plan.ops import table
@@ -148,8 +148,32 @@ class Planner:
             except SpecError as error:
                 self.problems.extend(error.problems)
             except OpError as error:
-                self.problems.append(op_problem(error, step, step.op))
+                self.problems.append(op_problem(error, step, self._flowing(step, walk)))
             self._poison(step, walk)
+
+    def _flowing(self, step: StepSpec, walk: Walk) -> str:
+        """What flows into a step that refuses it; of a flattened input, what it was before."""
+        try:
+            first = src.resolve(step, walk).first()
+        except SpecError:
+            return ""
+        if first is None or not isinstance(first.type, TensorType):
+            return ""
+        text = f"input is {first.type}"
+        made = walk.frame.block.modules.get((id(first.frame), first.slot))
+        if made is None or first.path:
+            return text
+        call = made[1]
+        node = call.node
+        name = str(getattr(node, "type", "") or getattr(getattr(node, "op", None), "name", ""))
+        if name.lower() != "flatten" or len(call.inputs) != 1:
+            return text
+        before = call.inputs[0][1].shape
+        start = node.args.get("start_dim", 1 if name == "Flatten" else 0)
+        if start == 1 and node.args.get("end_dim", -1) == -1 and len(before) > 2:
+            sizes = " x ".join(map(str, before[2:]))
+            text += f": {before[1]} channels x {sizes}, flattened at line {call.mark.line}"
+        return text
 
     def _poison(self, step: StepSpec, walk: Walk) -> None:
         """After a failure: the step's names stand for a value that nothing is said about."""
@@ -318,9 +342,20 @@ class Planner:
                 )  # fmt: skip
             expand: tuple[int, ...] = ()
             operands = values
+            if op in _PAIRED and len(values) + len(named) < 2:
+                raise SpecError(
+                    Problem(
+                        "bad-source",
+                        f"`{op}` takes two sources, and gets {len(values) + len(named)}",
+                        step.mark,
+                        help=f"write {op}: [prev, ...], with a label, a number or a formula",
+                    )
+                )
             if op == "cat":
                 operands, expand = self._cat(sourced, values, keywords)
-            applied = resolver.function(op, positional, keywords, operands, named, step.mark, expand)
+            applied = resolver.function(
+                op, positional, keywords, operands, named, step.mark, expand
+            )
         else:
             become = None if step.become is None else step.become[0]
             applied = resolver.layer(op, positional, keywords, values, named, step.mark, become)
@@ -592,7 +627,14 @@ class Planner:
         path, made = found
         values = src.types_of(sourced.positional)
         named = {key: src.type_of(item) for key, item in sourced.keywords.items()}
-        output, macs, calls = self.retracer.again(made, path, values, named, step.mark)
+        try:
+            output, macs, calls = self.retracer.again(made, path, values, named, step.mark)
+        except ShapeError as error:
+            kind = getattr(made.node, "type", None) or made.node.declared
+            raise ShapeError(
+                f"applies the {kind} of line {made.mark.line} again, which {error.message}",
+                help="its sizes were fixed where it was first applied",
+            ) from None
         operands = tuple([src.run_time(item, frame) for item in sourced.positional])
         keywords = {key: src.run_time(item, frame) for key, item in sourced.keywords.items()}
         slot = frame.new_slot()
@@ -790,18 +832,22 @@ class Planner:
 
 
 MAX_COPIES = 100_000
+_PAIRED = ("add", "sub", "mul", "div", "matmul")
 
 
-def op_problem(error: OpError, step: StepSpec, op: str) -> Problem:
-    """An OpError at the step's place: at the argument to blame, where it names one."""
-    code = "bad-argument" if isinstance(error, ArgumentError) else "shape-mismatch"
-    mark = step.mark
-    if error.argument is not None:
-        mark = argument_mark(step.args, error.argument, op) or mark
+def op_problem(error: OpError, step: StepSpec, found: str = "") -> Problem:
+    """An OpError at the step's place: a wrong argument at the argument, a shape at the op."""
     message = error.message
-    if message[:1].islower() or message[:1] == "`":
-        message = f"{op}: {message}" if message[:1] == "`" else f"{op} {message}"
-    return Problem(code, message, mark, help=error.help)
+    if message[:1].islower():
+        message = f"{step.op} {message}"
+    elif message[:1] == "`":
+        message = f"{step.op}: {message}"
+    if isinstance(error, ArgumentError):
+        mark = step.mark
+        if error.argument is not None:
+            mark = argument_mark(step.args, error.argument, step.op) or mark
+        return Problem("bad-argument", message, mark, help=error.help)
+    return Problem("shape-mismatch", message, step.mark, found, error.help)
 
 
 def argument_mark(args: ArgsExpr, argument: str, op: str) -> Mark | None:

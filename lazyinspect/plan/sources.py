@@ -189,7 +189,7 @@ def lookup_prev(walk: Walk, mark: Mark) -> Val:
         SpecError: the step before unpacked a tuple.
     """
     if walk.unpacked is not None:
-        names = " ".join(name for name, _ in walk.unpacked.labels)
+        names = ", ".join(f"`{name}`" for name, _ in walk.unpacked.labels)
         raise SpecError(
             Problem(
                 "no-prev",

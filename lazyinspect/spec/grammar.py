@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from lazyinspect.errors import Mark, SpecError
+from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.shapes import ITEM_BYTES
 from lazyinspect.spec.formula import RESERVED
 from lazyinspect.spec.model import (
@@ -40,8 +40,18 @@ def parse_spec(text: str, path: str) -> Spec:
         raise SpecError(problems.found)
     spec = _Parser(problems, root).spec(path)
     if problems.found:
-        raise SpecError(sorted(problems.found, key=_position))
+        raise SpecError(sorted(_roots(problems.found), key=_position))
     return spec
+
+
+def _roots(found: list[Problem]) -> list[Problem]:
+    """Less what follows from another: a key that is missing because it is misspelt."""
+    misspelt = {p.help for p in found if p.code == "unknown-key"}
+    return [
+        problem
+        for problem in found
+        if problem.code != "missing-key" or "did you mean `layers`?" not in misspelt
+    ]
 
 
 def _position(problem: object) -> tuple[int, int]:
@@ -137,7 +147,9 @@ class _Parser:
             dtype = self._dtype(node.get("dtype"))
             high_node = node.get("high")
             high = None if high_node is None else self.steps.expr(high_node)
-            if high_node is not None and (dtype is None or not dtype.startswith(("int", "uint"))):
+            readable = node.get("dtype") is None or dtype is not None
+            integer = dtype is not None and dtype.startswith(("int", "uint"))
+            if high_node is not None and readable and not integer:
                 self.problems.add(
                     "bad-input", "`high:` bounds random integers, and this input is not of an "
                     "integer dtype", high_node.mark, help="write `dtype: int64` beside it",

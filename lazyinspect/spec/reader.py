@@ -274,6 +274,18 @@ def core_value(text: str) -> Any:
 
 def _syntax_problem(error: yaml.MarkedYAMLError, source: Source) -> Problem:
     where = error.problem_mark or error.context_mark
+    if error.problem and "expected ',' or" in error.problem and error.context_mark is not None:
+        # the end of the file is where it shows, the opening bracket is where it is wrong
+        start = error.context_mark
+        opened = Mark(source, start.line + 1, start.column + 1)
+        what = "list" if "sequence" in (error.context or "") else "mapping"
+        missed = "" if where is None else f", seen at line {where.line + 1}"
+        return Problem(
+            "yaml-syntax",
+            f"this {what} is not closed, or lacks a comma{missed}",
+            opened,
+            help=f"close it with `{']' if what == 'list' else '}'}`",
+        )
     mark = None
     if where is not None:
         line = min(where.line + 1, len(source.lines))
@@ -290,8 +302,6 @@ def _syntax_help(message: str, mark: Mark | None) -> str:
         return "indent with spaces: YAML allows no tab there"
     if "mapping values are not allowed" in message:
         return "quote a text that contains `: `, or check the indentation"
-    if "expected ',' or ']'" in message or "expected ',' or '}'" in message:
-        return "a bracket is not closed, or a comma is missing"
     if "could not find expected ':'" in message:
         return "a `:` is missing after a key, or the line is indented too little"
     return "check the indentation and the brackets above this place"

@@ -214,7 +214,7 @@ class StepParser(ValueParser):
         layers_node = node.get("layers")
         if layers_node is None:
             self.problems.add(
-                "missing-key", f"`{name or 'the spec'}` has no `layers:`", mark,
+                "missing-key", f"{f'`{name}`' if name else 'the spec'} has no `layers:`", mark,
                 help="write `layers:` with a list of steps",
             )  # fmt: skip
             layers = Layers((), False, mark)

@@ -1,0 +1,35 @@
+"""Every folder of tests/errors is a broken spec and what the command line says of it.
+
+``make golden`` rewrites the expectations; the difference is for a person to read.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lazyinspect import cli
+
+FOLDER = Path(__file__).parent / "errors"
+CASES = sorted(path.parent for path in FOLDER.glob("*/spec.yaml"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_error(
+    case: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code, standard error, and nothing on standard output."""
+    monkeypatch.chdir(case)
+    monkeypatch.setenv("COLUMNS", "100")
+    extra = (case / "args").read_text().split() if (case / "args").exists() else []
+    code = cli.main(["run", "spec.yaml", "--device", "meta", *extra])
+    out, err = capsys.readouterr()
+    found = f"exit {code}\n{err}"
+    expected = case / "expected.txt"
+    if os.environ.get("LAZYINSPECT_GOLDEN") == "write":
+        expected.write_text(found, encoding="utf-8")
+    assert out == ""
+    assert "Traceback" not in err
+    assert found == expected.read_text(encoding="utf-8")
