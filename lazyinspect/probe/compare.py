@@ -54,8 +54,12 @@ def _compare(
         for one, (name, tensor) in zip(planned, tensors, strict=True)
     )
     if not agree:
-        before = ", ".join(_show(one.name, one.shape, one.dtype) for one in planned)
-        after = ", ".join(_show(name, tensor.shape, tensor.dtype) for name, tensor in tensors)
+        before = ", ".join(
+            _show(one.name if names else "", one.shape, one.dtype) for one in planned
+        )
+        after = ", ".join(
+            _show(name if names else "", tensor.shape, tensor.dtype) for name, tensor in tensors
+        )
         found.append(f"{what} planned {before or 'none'}, observed {after or 'none'}")
 
 

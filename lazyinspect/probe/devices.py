@@ -75,6 +75,8 @@ def device_name(device: torch.device) -> str | None:
         except OSError:
             pass
         return platform.processor() or platform.machine() or None
+    if device.type == "meta":
+        return None
     tell = getattr(_module(device), "get_device_name", None)
     return tell(device) if tell is not None else None
 

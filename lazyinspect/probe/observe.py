@@ -186,7 +186,9 @@ def untouched_buffers(network: nn.Module, nodes: Nodes) -> Iterator[None]:
         finally:
             with torch.no_grad():
                 for buffer, value in saved.values():
-                    buffer.copy_(value)
+                    # a layer whose first forward fails is shapeless again
+                    if not is_uninitialised(buffer):
+                        buffer.copy_(value)
 
 
 def _type_of(value: Any) -> Value:
