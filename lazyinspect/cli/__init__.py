@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from lazyinspect._version import __version__
+from lazyinspect.cli import values
 from lazyinspect.errors import LazyinspectError, NetworkError, Problem
 from lazyinspect.files import replace_file, writing
 
@@ -144,19 +145,19 @@ def run(
     from lazyinspect.render import render
 
     shared: dict[str, Any] = {
-        "set": dict(map(_setting, set_ or ())),
-        "input": _shapes(input_ or ()),
+        "set": dict(map(values.setting, set_ or ())),
+        "input": values.shapes(input_ or ()),
         "batch": batch,
         "allow": tuple(allow or ()),
         "dtype": dtype.value,
     }
-    limit = None if memory_limit is None else _size(memory_limit)
+    limit = None if memory_limit is None else values.size(memory_limit)
     layout = _layout(
         sys.stdout,
         no_color or context.obj or output is not None,
         depth=depth,
         fold=fold,
-        columns=_columns(columns),
+        columns=values.columns(columns),
         array=variant == "all",
     )
     loaded = api.load(spec)
@@ -254,10 +255,9 @@ def _guarded(given: Sequence[str]) -> int:
 
 def _run(given: Sequence[str]) -> int:
     if given == ["--version"]:
-        # typer would import pydantic to check the flag, which takes longer than all the rest
         outcome: Any = [f"lazyinspect {__version__}\n"]
     else:
-        command = typer.main.get_command(app)
+        command = values.without_pydantic(typer.main.get_command(app))
         outcome = command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
     code = outcome if isinstance(outcome, int) else 0
     for text in ("",) if isinstance(outcome, int) else outcome:
@@ -328,71 +328,3 @@ def _to(output: Path | None, pieces: Iterable[str]) -> Iterator[str]:
         yield from pieces
     else:
         replace_file(output, pieces)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """``k=[1, 7]`` as a name and the value that a spec would hold there."""
-    from lazyinspect.spec.reader import Mapping, Node, Scalar, core_value, read
-
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        _refuse(f"`{text}` is not KEY=VALUE", "--set")
-
-    def python(node: Node) -> Any:
-        if isinstance(node, Scalar):
-            return node.value
-        if isinstance(node, Mapping):
-            return {key.text: python(item) for key, item in node.pairs}
-        return [python(item) for item in node.items]
-
-    name, value = name.strip(), value.strip()
-    if value[:1] in ("[", "{", '"', "'"):
-        return name, python(read(value, f"--set {name}"))
-    return name, core_value(value) if value else ""
-
-
-def _shapes(texts: Sequence[str]) -> list[int] | dict[str, list[int]] | None:
-    """``8,3,256,256`` as a shape, ``ids=1,64`` as a named one."""
-    named: dict[str, list[int]] = {}
-    for text in texts:
-        name, equals, sizes = text.rpartition("=")
-        parts = [part.strip() for part in sizes.strip().strip("[]").split(",")]
-        if not all(part.isascii() and part.isdecimal() for part in parts):
-            _refuse(f"`{text}` is no shape: write 8,3,256,256 or ids=1,64", "--input")
-        shape = [int(part) for part in parts]
-        if not equals:
-            if len(texts) > 1:
-                _refuse("several inputs are given by name: ids=1,64", "--input")
-            return shape
-        if name in named:
-            _refuse(f"`{name}` is given twice", "--input")
-        named[name] = shape
-    return named or None
-
-
-def _size(text: str) -> int:
-    """``8GiB`` in bytes."""
-    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-    units |= {f"{letter}IB": 2 ** (10 * power) for power, letter in enumerate("KMGT", start=1)}
-    number = text.strip().rstrip("BbKkMmGgTtIi ")
-    unit = text.strip()[len(number) :].strip().upper()
-    try:
-        return int(float(number) * units[unit])
-    except (KeyError, ValueError, OverflowError):
-        _refuse(f"`{text}` is no size: write 8GiB, 500MB or a number of bytes", "--memory-limit")
-
-
-def _columns(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    from lazyinspect.render.table import COLUMNS
-
-    names = tuple(filter(None, (name.strip() for name in text.split(","))))
-    unknown = [name for name in names if name not in COLUMNS]
-    if unknown or not names:
-        _refuse(f"`{', '.join(unknown)}`: the columns are {', '.join(COLUMNS)}", "--columns")
-    return names
-
-
-def _refuse(message: str, option: str) -> NoReturn:
-    raise typer.BadParameter(message, param_hint=option)

@@ -1,0 +1,117 @@
+"""Texts of the command line -> values, or a usage error that says what an option takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, NoReturn
+
+import typer
+
+
+def without_pydantic(command: Any) -> Any:
+    """The command, with its options converted here instead of by typer.
+
+    Typer has pydantic validate each value, and importing pydantic takes as long as planning
+    ResNet-50 from start to finish. A typer that does not ask for ``get_runtime_param`` converts
+    by itself, as it always did.
+    """
+    context = typer.Context(command, **command.context_settings)
+    for each in (command, *command.commands.values()):
+        # the context is for the help option, which is made when first asked for
+        for parameter in each.get_params(typer.Context(each, parent=context)):
+            parameter.get_runtime_param = _Conversion
+    return command
+
+
+class _Conversion:
+    """Strings to what a parameter is annotated as: str, int, Path, an Enum, or a list."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Called by typer with what was given or with the default."""
+        kind = param.type_descriptor.annotation
+        if value is None or param.multiple:
+            return value
+        if not isinstance(value, kind):
+            try:
+                value = kind(value)
+            except ValueError:
+                refuse(f"`{value}` is not {_expected(kind)}", param.get_error_hint())
+        low = getattr(param, "min", None)
+        if low is not None and value < low:
+            refuse(f"{value} is less than {low}", param.get_error_hint())
+        return value
+
+
+def _expected(kind: type) -> str:
+    if issubclass(kind, Enum):
+        return "one of " + ", ".join(member.value for member in kind)
+    return "a whole number" if kind is int else f"a {kind.__name__}"
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """``k=[1, 7]`` as a name and the value that a spec would hold there."""
+    from lazyinspect.spec.reader import Mapping, Node, Scalar, core_value, read
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        refuse(f"`{text}` is not KEY=VALUE", "--set")
+
+    def python(node: Node) -> Any:
+        if isinstance(node, Scalar):
+            return node.value
+        if isinstance(node, Mapping):
+            return {key.text: python(item) for key, item in node.pairs}
+        return [python(item) for item in node.items]
+
+    name, value = name.strip(), value.strip()
+    if value[:1] in ("[", "{", '"', "'"):
+        return name, python(read(value, f"--set {name}"))
+    return name, core_value(value) if value else ""
+
+
+def shapes(texts: Sequence[str]) -> list[int] | dict[str, list[int]] | None:
+    """``8,3,256,256`` as a shape, ``ids=1,64`` as a named one."""
+    named: dict[str, list[int]] = {}
+    for text in texts:
+        name, equals, sizes = text.rpartition("=")
+        parts = [part.strip() for part in sizes.strip().strip("[]").split(",")]
+        if not all(part.isascii() and part.isdecimal() for part in parts):
+            refuse(f"`{text}` is no shape: write 8,3,256,256 or ids=1,64", "--input")
+        shape = [int(part) for part in parts]
+        if not equals:
+            if len(texts) > 1:
+                refuse("several inputs are given by name: ids=1,64", "--input")
+            return shape
+        if name in named:
+            refuse(f"`{name}` is given twice", "--input")
+        named[name] = shape
+    return named or None
+
+
+def size(text: str) -> int:
+    """``8GiB`` in bytes."""
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    units |= {f"{letter}IB": 2 ** (10 * power) for power, letter in enumerate("KMGT", start=1)}
+    number = text.strip().rstrip("BbKkMmGgTtIi ")
+    unit = text.strip()[len(number) :].strip().upper()
+    try:
+        return int(float(number) * units[unit])
+    except (KeyError, ValueError, OverflowError):
+        refuse(f"`{text}` is no size: write 8GiB, 500MB or a number of bytes", "--memory-limit")
+
+
+def columns(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    from lazyinspect.render.table import COLUMNS
+
+    names = tuple(filter(None, (name.strip() for name in text.split(","))))
+    unknown = [name for name in names if name not in COLUMNS]
+    if unknown or not names:
+        refuse(f"`{', '.join(unknown)}`: the columns are {', '.join(COLUMNS)}", "--columns")
+    return names
+
+
+def refuse(message: str, option: str) -> NoReturn:
+    raise typer.BadParameter(message, param_hint=option)
