@@ -107,6 +107,8 @@ class ValueParser:
         if isinstance(node, Scalar):
             return ArgsExpr() if node.value is None else ArgsExpr((self.expr(node),))
         if isinstance(node, Mapping):
+            if not self._is_keywords(node, parameters):
+                return ArgsExpr((self.expr(node),))
             return self._keywords((), node)
         items = list(node.items)
         keywords: Mapping | None = None
