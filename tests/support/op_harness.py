@@ -124,6 +124,12 @@ def sizes(low: int = 1, high: int = 4) -> st.SearchStrategy[int]:
     return st.integers(low, high)
 
 
+def real_dtypes() -> st.SearchStrategy[str]:
+    """Mostly float32; for layers without weights, which may take others."""
+    others = "float16 bfloat16 float64 int64 int32 int16 int8 uint8 bool"
+    return st.just("float32") | st.just("float32") | st.sampled_from(others.split())
+
+
 def check_row(name: str) -> None:
     """Hold one row against torch over its strategy and mutations of it."""
     declaration = STRATEGIES[name]

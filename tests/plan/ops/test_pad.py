@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import strategies as st
-from op_harness import EMPTY, NOTHING_LEFT, Case, Deviation, check_row, register, sizes
+from op_harness import EMPTY, NOTHING_LEFT, Case, Deviation, check_row, real_dtypes, register, sizes
 
 from lazyinspect.plan.ops.pad import ROWS
 from lazyinspect.shapes import TensorType
@@ -22,8 +22,8 @@ def padding(draw: st.DrawFn, name: str, n: int) -> Case:
     if name.startswith("Constant"):
         args = (*args, draw(st.sampled_from([0.0, 1, -2.5])))
     batch = (draw(sizes(0, 2)),) if draw(st.booleans()) else ()
-    x = TensorType((*batch, draw(sizes(1, 2)), *(draw(sizes(2, 4)) for _ in range(n))))
-    return Case(name, args, {}, (x,))
+    shape = (*batch, draw(sizes(1, 2)), *(draw(sizes(2, 4)) for _ in range(n)))
+    return Case(name, args, {}, (TensorType(shape, draw(real_dtypes())),))
 
 
 for row in ROWS:
