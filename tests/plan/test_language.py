@@ -309,7 +309,10 @@ def test_become_sets_the_class_of_a_lazy_step() -> None:
 
 
 def test_expect_takes_any_size_for_an_underscore() -> None:
-    text = "input: [1, 3, 8, 8]\nparams: {h: 6}\nlayers: [{LazyConv2d: [4, 3], expect: [_, 4, $h, $h]}]\n"
+    text = (
+        "input: [1, 3, 8, 8]\nparams: {h: 6}\n"
+        "layers: [{LazyConv2d: [4, 3], expect: [_, 4, $h, $h]}]\n"
+    )
     assert shapes(plan(text))["0"] == [(1, 4, 6, 6)]
     assert codes(text, set={"h": 7}) == ["unmet-expect"]
 
