@@ -34,6 +34,7 @@ from lazyinspect.lazy.errors import InferenceError, format_inputs, name_of
 from lazyinspect.lazy.initialisation import zeros_wanted
 from lazyinspect.lazy.placement import moved, placement
 from lazyinspect.lazy.tensors import is_uninitialised, take_data, uninitialised_like
+from lazyinspect.lazy.tracing import untraced
 from lazyinspect.lazy.transplant import (
     LazyState,
     adopt,
@@ -43,7 +44,6 @@ from lazyinspect.lazy.transplant import (
     lazy_tensors,
     pairs,
 )
-from lazyinspect.lazy.tracing import untraced
 from lazyinspect.lazy.undo import Undo, rng_state, set_rng_state
 from lazyinspect.lazy.watch import announce
 
@@ -172,7 +172,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         except TypeError:
             self._check_call(args, kwargs)
             raise
-        self._materialise(self._checked(sizes, format_inputs(args, kwargs)))
+        self._materialise(self._checked(sizes, lambda: format_inputs(args, kwargs)))
 
     def _check_call(self, args: Any, kwargs: Any) -> None:
         """Say what is wrong with the arguments of a call, if that is what is wrong."""
@@ -181,7 +181,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         except TypeError as error:
             raise TypeError(f"{name_of(self)} called with wrong arguments: {error}") from None
 
-    def _checked(self, sizes: Mapping[str, Any], source: str) -> dict[str, Any]:
+    def _checked(self, sizes: Mapping[str, Any], source: Callable[[], str]) -> dict[str, Any]:
         """Inferred arguments as plain ints (a traced size is none), zero refused."""
         plain: dict[str, Any] = {}
         for name, value in sizes.items():
@@ -192,7 +192,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
             if plain[name] == 0 or (isinstance(value, (tuple, list)) and 0 in plain[name]):
                 raise InferenceError(
                     f"{name_of(self)} needs {name} of at least 1, and gets {plain[name]} "
-                    f"from {source}"
+                    f"from {source()}"
                 )
         return plain
 
@@ -221,8 +221,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
     def _materialise(self, sizes: Mapping[str, Any], given: Collection[str] = ()) -> None:
         """Give every tensor its shape, and its first value unless it is ``given`` one later."""
         device, dtype = placement(self)
-        wanted = [name for name, _ in lazy_tensors(self) if name not in given]
-        draw = bool(wanted) and not zeros_wanted()
+        draw = not zeros_wanted() and any(name not in given for name, _ in lazy_tensors(self))
         place = device if draw else torch.device("meta")
         reference = self._reference(sizes, place, dtype)
         matched = list(pairs(self, reference))
@@ -239,10 +238,11 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         check_target(type(self), target)
         for name in ("_initialize_hook", "_load_hook"):
             self.__dict__.pop(name).remove()
-        parts: list[Any] = [child for child in self.modules() if isinstance(child, LazyPart)]
-        for part in parts:
-            del part.__dict__["_lazy"]
-            part.__class__ = eager_class(type(part))
+        if self._modules:
+            parts: list[Any] = [child for child in self.modules() if isinstance(child, LazyPart)]
+            for part in parts:
+                del part.__dict__["_lazy"]
+                part.__class__ = eager_class(type(part))
         del self.__dict__["_lazy"]
         if target is not None:
             self.__class__ = target
@@ -310,7 +310,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         if inferred is None:
             self._keep_values(lazy, shapes, prefix)
             return
-        sizes = self._checked(inferred, f"the checkpoint's `{prefix}` tensors")
+        sizes = self._checked(inferred, lambda: f"the checkpoint's `{prefix}` tensors")
         reference = self._reference(sizes, torch.device("meta"), None)
         expected = dict([*reference.named_parameters(), *reference.named_buffers()])
         wrong = [

@@ -48,8 +48,18 @@ def fake_quantized(weight: torch.Tensor, quantize_qrange: Sequence[int] = INT8) 
         # a channel of zeros has no scale; any will do
         scale = torch.where(peak > 0, peak / high, torch.ones_like(peak))
         scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
-        zero_point = torch.zeros_like(scale, dtype=torch.int32)
+    if weight.is_meta or torch.compiler.is_compiling():
+        return _composed(weight, scale.view(-1, *[1] * (weight.dim() - 1)), low, high)
+    zero_point = torch.zeros_like(scale, dtype=torch.int32)
     return torch.fake_quantize_per_channel_affine(weight, scale, zero_point, 0, low, high)
+
+
+def _composed(weight: torch.Tensor, scale: torch.Tensor, low: int, high: int) -> torch.Tensor:
+    """The same of elementary operations: torch's has no kernel without data, so no export."""
+    steps = torch.round(weight.detach() * (1 / scale))
+    rounded = (steps.clamp(low, high) * scale).to(weight.dtype)
+    through = weight * ((steps >= low) & (steps <= high))
+    return rounded + (through - through.detach())
 
 
 class FakeQuantConv2d(nn.Conv2d):

@@ -17,7 +17,10 @@ _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 def placement(module: nn.Module) -> tuple[torch.device, torch.dtype | None]:
     """Where a module's tensors are to be made: as its first shapeless one, else its first."""
-    tensors = list(chain(module.parameters(), module.buffers()))
+    own = chain(module._parameters.values(), module._buffers.values())
+    tensors = [tensor for tensor in own if tensor is not None]
+    if module._modules:
+        tensors = [*module.parameters(), *module.buffers()]
     with torch._C.DisableTorchFunctionSubclass():
         for tensor in (*filter(is_uninitialised, tensors), *tensors):
             if tensor.is_floating_point() or tensor.is_complex():

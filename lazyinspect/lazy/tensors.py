@@ -6,6 +6,7 @@ torch's own lose both in pickle (``UninitializedParameter.__reduce_ex__`` passes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ class UninitializedParameter(torch_parameter.UninitializedParameter):
 
     # freezing a network needs no shapes
     _allowed_methods = (
-        *torch_parameter.UninitializedParameter._allowed_methods,
+        *torch_parameter.UninitializedParameter._allowed_methods,  # type: ignore[attr-defined]
         torch.Tensor.requires_grad_,
     )
 
@@ -69,9 +70,8 @@ def uninitialised_like(tensor: torch.Tensor, device: Any, dtype: torch.dtype | N
     return lazy(tensor.requires_grad, device, dtype)
 
 
-def is_uninitialised(tensor: Any) -> bool:
-    """Whether a tensor waits for its shape."""
-    return torch_parameter.is_lazy(tensor)
+is_uninitialised: Callable[[Any], bool] = torch_parameter.is_lazy
+"""Whether a tensor waits for its shape."""
 
 
 def give_data(tensor: Any, data: torch.Tensor) -> None:

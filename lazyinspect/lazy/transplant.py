@@ -21,6 +21,8 @@ from lazyinspect.lazy.tensors import (
 from lazyinspect.lazy.undo import Undo
 
 _ABSENT = object()
+_SEQUENCES = {tuple, list, torch.Size}
+_PLAIN = {type(None), bool, int, float, str, *_SEQUENCES}
 _Table: TypeAlias = dict[str, Any]
 
 
@@ -63,13 +65,21 @@ def forget_shapes(
         if buffer is not None and buffer.dim() > 0 and not is_uninitialised(buffer):
             state.ranks[name] = buffer.dim()
             module._buffers[name] = uninitialised_like(buffer, device, buffer.dtype)
-    state.template = {name: value for name, value in module.__dict__.items() if is_plain(value)}
+    state.template = _plain_attributes(module)
 
 
-def is_plain(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return all(map(is_plain, value))
-    return value is None or isinstance(value, (int, float, str))
+def _plain_attributes(module: nn.Module) -> dict[str, Any]:
+    """Attributes that can tell a size: numbers, strings, and sequences of them."""
+    return {
+        name: value
+        for name, value in module.__dict__.items()
+        if type(value) in _PLAIN
+        and not (value and type(value) in _SEQUENCES and _holds_objects(value))
+    }
+
+
+def _holds_objects(values: Any) -> bool:
+    return any(type(value) not in _PLAIN for value in values)
 
 
 def lazy_tensors(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -115,6 +125,7 @@ def adopt(own: nn.Module, like: nn.Module) -> None:
     """Give a module the tensors and the size-dependent attributes of its reference."""
     state = own.__dict__["_lazy"]
     for mine, theirs in _tables(own, like):
+        dropped = False
         for name, tensor in mine.items():
             if not is_uninitialised(tensor) or name not in theirs:
                 continue
@@ -122,6 +133,7 @@ def adopt(own: nn.Module, like: nn.Module) -> None:
             if source is None:  # these sizes need none; an optimizer may hold it: make it empty
                 give_data(tensor, tensor.data)
                 mine[name] = None
+                dropped = True
                 continue
             data = source.data
             if data.device != tensor.device or data.dtype != tensor.dtype:
@@ -132,8 +144,12 @@ def adopt(own: nn.Module, like: nn.Module) -> None:
             if name in state.formats:
                 data = data.contiguous(memory_format=state.formats[name])
             give_data(tensor, data)
-    for name, value in like.__dict__.items():
-        if is_plain(value) and state.template.get(name, _ABSENT) != value:
+        if dropped:  # the order of parameters() is the eager class's
+            ordered = {name: mine[name] for name in [*theirs, *mine] if name in mine}
+            mine.clear()
+            mine.update(ordered)
+    for name, value in _plain_attributes(like).items():
+        if state.template.get(name, _ABSENT) != value:
             own.__dict__[name] = value
 
 
