@@ -17,10 +17,11 @@ from lazyinspect.shapes import TensorType, Value, broadcast, dim_index, is_float
 
 def _cosine(a: Args, x1: Value, x2: Value) -> Value:
     x1, x2 = tensor(x1, "x1"), tensor(x2, "x2")
-    dtype = promote(x1, x2)
+    shape = broadcast(x1.shape, x2.shape)
+    # torch expands before it promotes: a tensor without dimensions counts in full
+    dtype = promote(TensorType(shape, x1.dtype), TensorType(shape, x2.dtype))
     if not is_float(dtype):
         raise refuse(dtype, "floating-point")
-    shape = broadcast(x1.shape, x2.shape)
     dim = dim_index(a.dim, len(shape))
     return TensorType((*shape[:dim], *shape[dim + 1 :]), dtype)
 

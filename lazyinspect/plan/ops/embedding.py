@@ -62,12 +62,11 @@ def _bag(a: Args, x: Value, offsets: Value = None, weights: Value = None) -> Val
         bags = _bags_of_rows(x, offsets)
         indices = x.dtype
     elif rank == 1:
-        starts = _offsets(x, offsets)
-        bags = starts.shape[0]
-        if a.include_last_offset:
-            bags -= 1
-            if bags < 0:
-                raise ShapeError("expects at least one offset, and gets none")
+        starts = _offsets(offsets)
+        bags = starts.shape[0] - a.include_last_offset
+        if bags < (1 if x.shape[0] else 0):
+            # torch does not look: it writes past the end of the bags, and may crash
+            raise ShapeError(f"expects offsets of at least one bag, and gets {starts} for {x}")
         indices = promote(x, starts)
     else:
         raise ShapeError(f"expects input of 1 or 2 dimensions, and gets {x}")
@@ -87,7 +86,7 @@ def _bags_of_rows(x: TensorType, offsets: Value) -> int:
     return x.shape[0]
 
 
-def _offsets(x: TensorType, offsets: Value) -> Value:
+def _offsets(offsets: Value) -> Value:
     if offsets is None:
         raise ShapeError(
             "expects offsets with an input of 1 dimension, and gets none",
@@ -96,9 +95,6 @@ def _offsets(x: TensorType, offsets: Value) -> Value:
     offsets = tensor(offsets, "offsets")
     if len(offsets.shape) != 1:
         raise ShapeError(f"expects offsets of 1 dimension, and gets {offsets}")
-    if not offsets.shape[0] and x.shape[0]:
-        # torch reads past the end of the offsets here, and may crash
-        raise ShapeError(f"expects an offset to begin a bag at, and gets none for {x}")
     return offsets
 
 

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import strategies as st
 from op_harness import Case, check_row, register, sizes
 
+from lazyinspect.errors import ShapeError
 from lazyinspect.plan import ops
 from lazyinspect.plan.ops.embedding import ROWS
 from lazyinspect.shapes import TensorType
@@ -53,13 +55,16 @@ def bag(draw: st.DrawFn) -> Case:
         x = TensorType((draw(sizes(0, 4)),), draw(st.sampled_from(["int64", "int32", "uint8"])))
         offset_types = st.sampled_from(["int64", "int32", "bool", "int8"])
         offsets = TensorType((draw(sizes(1, 3)),), draw(offset_types))
+    if offsets and x.numel and given.get("include_last_offset"):
+        # all its offsets are 0, the last of which torch takes for the number of indices
+        x = replace(x, shape=(0,))
     weights = TensorType(x.shape) if mode == "sum" and draw(st.booleans()) else None
     return Case("EmbeddingBag", (count, draw(sizes(0, 4))), given, (x, offsets, weights))
 
 
 @st.composite
 def bag_gone_wrong(draw: st.DrawFn) -> Case:
-    """The harness would also draw calls without any offset, at which torch crashes."""
+    """Torch writes past its memory for some wrong offsets: these leave it whole."""
     case = draw(bag())
     count, dim = case.args
     x, offsets, weights = case.values
@@ -103,3 +108,22 @@ def test_output_has_the_dtype_of_the_weights(name: str) -> None:
     given = {"num_embeddings": 3, "embedding_dim": 2, "network_dtype": "float64"}
     a = SimpleNamespace(**{**row.parameters.defaults, **given})
     assert row.outputs(a, TensorType((4, 5), "int64")).dtype == "float64"
+
+
+def test_the_last_offset_ends_the_last_bag() -> None:
+    row = ops.eager(ops.table()["EmbeddingBag"])
+    given: dict[str, Any] = {"num_embeddings": 5, "embedding_dim": 2, "include_last_offset": True}
+    a = SimpleNamespace(**{**row.parameters.defaults, **given})
+    indices, offsets = torch.tensor([1, 2, 3, 4]), torch.tensor([0, 1, 4])
+    theirs = torch.nn.EmbeddingBag(**given)(indices, offsets)
+    ours = row.outputs(a, TensorType((4,), "int64"), TensorType((3,), "int64"))
+    assert ours.shape == tuple(theirs.shape) == (2, 2)
+
+
+@pytest.mark.parametrize(("last", "count"), [(False, 0), (True, 0), (True, 1)])
+def test_indices_without_a_bag_are_refused(last: bool, count: int) -> None:
+    row = ops.eager(ops.table()["EmbeddingBag"])
+    given = {"num_embeddings": 5, "embedding_dim": 2, "include_last_offset": last}
+    a = SimpleNamespace(**{**row.parameters.defaults, **given})
+    with pytest.raises(ShapeError, match="at least one bag"):
+        row.outputs(a, TensorType((4,), "int64"), TensorType((count,), "int64"))

@@ -50,7 +50,9 @@ def layer(draw: st.DrawFn, name: str) -> Case:
 @st.composite
 def cell(draw: st.DrawFn, name: str) -> Case:
     kind = name.removeprefix("Lazy")
-    size, hidden = draw(sizes()), draw(sizes())
+    # larger than the sizes that the harness inserts: torch takes a state of (hidden, hidden)
+    # beside an unbatched input, and crashes
+    size, hidden = draw(sizes()), draw(sizes(4, 5))
     keywords: dict[str, Any] = {"bias": draw(st.booleans())}
     if kind == "RNNCell" and draw(st.booleans()):
         keywords["nonlinearity"] = draw(st.sampled_from(["tanh", "relu"]))
