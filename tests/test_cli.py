@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -510,3 +511,74 @@ def test_output_survives_an_encoding_that_lacks_a_character() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = process("run", "näht.yaml", env=environment)
     assert "UnicodeEncodeError" not in done.stderr
+
+
+# the whole of it, with the real API
+
+
+def test_a_real_run_is_verified_and_is_json_alone() -> None:
+    done = process("run", "configs/mynet.yaml", "--format", "json", "--no-time")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert report["totals"]["param_count"] == 34_826
+    assert report["verified"] == {"device": "cpu", "layers": 8, "mismatches": []}
+    assert report["timing"] is None
+
+
+def test_a_plan_loads_no_torch() -> None:
+    modules = loaded("run", "configs/mynet.yaml", "--device", "meta")
+    assert not {"torch", "rich", "pydantic"} & modules
+
+
+@pytest.mark.parametrize("arguments", [("layers",), ("layers", "LazyConv2d"), ("schema",)], ids=str)
+def test_listings_load_no_torch(arguments: tuple[str, ...]) -> None:
+    assert not {"torch", "rich", "pydantic"} & loaded(*arguments)
+
+
+def test_a_missing_device_is_exit_3_and_one_clear_line() -> None:
+    done = process("run", "configs/mynet.yaml", "--device", "cuda:99")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error[")
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_spec_comes_from_standard_input() -> None:
+    text = (ROOT / "configs" / "mynet.yaml").read_text()
+    done = process("run", "-", "--device", "meta", "--batch", "4", input=text)
+    assert done.returncode == 0
+    assert "[4, 10]" in done.stdout
+
+
+def test_a_shape_mismatch_names_line_figures_and_remedy() -> None:
+    spec = """\
+input: [10, 3, 28, 28]
+layers:
+  - LazyConv2d: [32, 3]
+  - MaxPool2d: 2
+  - LazyConv2d: [64, 3]
+  - MaxPool2d: 2
+  - Flatten
+  - Linear: [5184, 10]
+"""
+    done = process("run", "-", input=spec)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "gets 1600\n" in done.stderr.splitlines(keepends=True)[0]
+    assert "--> -:8:5" in done.stderr
+    assert "LazyLinear" in done.stderr
+
+
+def test_an_interrupt_is_exit_130_and_silent() -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "lazyinspect", "run", "-"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stdin is not None
+    # more than a pipe holds: the write returns once the command is reading
+    running.stdin.write(b"#" * 300_000)
+    running.stdin.flush()
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (130, b"", b"")

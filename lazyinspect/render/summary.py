@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import wrap
 
 from lazyinspect.render import figures
 from lazyinspect.render.paint import Line as TextLine
@@ -15,9 +16,11 @@ from lazyinspect.shapes import format_shape
 _LABEL = 12
 
 
-def summary(report: Report, drawn: Sequence[Line]) -> tuple[list[TextLine], list[TextLine]]:
+def summary(
+    report: Report, drawn: Sequence[Line], width: int
+) -> tuple[list[TextLine], list[TextLine]]:
     """What stands above the table, and what stands below."""
-    return _head(report), [*_legend(drawn), *_totals(report), *_device(report)]
+    return _head(report, width), [*_legend(drawn), *_totals(report, width), *_device(report)]
 
 
 def title(report: Report) -> str:
@@ -93,36 +96,36 @@ def verdict(report: Report) -> str | None:
     )
 
 
-def _head(report: Report) -> list[TextLine]:
+def _head(report: Report, width: int) -> list[TextLine]:
     lines: list[TextLine] = [[(title(report), "bold"), (f"  {printable(report.spec.path)}", "dim")]]
     if report.spec.params:
-        lines.append(_labelled("params", parameters(report)))
+        lines += _labelled("params", parameters(report), width)
     alone = len(report.inputs) == 1
     inputs = [replace(each, name="") for each in report.inputs] if alone else report.inputs
-    lines.append(_labelled("input" if alone else "inputs", edges(inputs)))
+    lines += _labelled("input" if alone else "inputs", edges(inputs), width)
     if len(report.outputs) > 1:
-        lines.append(_labelled("outputs", edges(report.outputs)))
+        lines += _labelled("outputs", edges(report.outputs), width)
     return lines
 
 
 def _legend(drawn: Sequence[Line]) -> list[TextLine]:
-    if all(line.count == 1 for line in drawn):
-        return []
-    return [
-        [("(xN)  N equal blocks in a row, drawn once; the figures are those of one", "dim")],
-        [],
-    ]
+    notes = []
+    if any(line.count > 1 for line in drawn):
+        notes.append("(xN)  N equal blocks in a row, drawn once; the figures are those of one")
+    if any(line.row.call for line in drawn):
+        notes.append("(call N)  used again; parameters count at the first call")
+    return [*([(note, "dim")] for note in notes), []] if notes else []
 
 
-def _totals(report: Report) -> list[TextLine]:
+def _totals(report: Report, width: int) -> list[TextLine]:
     lines = [
-        _labelled("parameters", params(report)),
-        _labelled("memory", memory(report)),
-        _labelled("MACs", macs(report)),
+        *_labelled("parameters", params(report), width),
+        *_labelled("memory", memory(report), width),
+        *_labelled("MACs", macs(report), width),
     ]
     time = forward(report)
     if time is not None:
-        lines.append(_labelled("forward", time))
+        lines += _labelled("forward", time, width)
     return lines
 
 
@@ -138,8 +141,10 @@ def _device(report: Report) -> list[TextLine]:
     ]
 
 
-def _labelled(label: str, text: str) -> TextLine:
-    return [(label.ljust(_LABEL), "dim"), (text, "")]
+def _labelled(label: str, text: str, width: int) -> list[TextLine]:
+    first, *more = wrap(text, max(width - _LABEL, 20), break_long_words=False) or [""]
+    rest = [[(" " * _LABEL + line, "")] for line in more]
+    return [[(label.ljust(_LABEL), "dim"), (first, "")], *rest]
 
 
 def _plural(number: int, noun: str) -> str:

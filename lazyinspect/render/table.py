@@ -76,7 +76,7 @@ def render(report: Report, layout: Layout) -> str:
 
 
 def _all_lines(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[TextLine]:
-    head, foot = summary(report, drawn)
+    head, foot = summary(report, drawn, layout.width)
     yield from head
     yield []
     yield from _table(report, drawn, layout)
@@ -103,12 +103,14 @@ def _table(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[Te
         for guide, text in zip(guides, cells["layer"], strict=True)
     ]
 
-    yield _line(columns, widths, {name: column.title for name, column in columns.items()}, "bold")
+    titles = {name: column.title for name, column in columns.items()}
+    yield _line(columns, widths, titles, "bold")
     total_width = sum(widths.values()) + GAP * (len(widths) - 1)
     yield [(("─" if layout.unicode else "-") * total_width, "dim")]
     for index, line in enumerate(drawn):
         strong = "bold" if line.level == 0 else ""
-        yield _line(columns, widths, {name: cells[name][index] for name in columns}, strong)
+        texts = {name: cells[name][index] for name in columns}
+        yield _line(columns, widths, texts, strong)
 
 
 def _line(

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lazyinspect.report import LayerRow, NamedTensor
-from lazyinspect.shapes import Shape
 
 
 @dataclass(slots=True)
@@ -18,6 +17,8 @@ class Branch:
     name: str
     """The path below the enclosing row's: usually its last component."""
     children: list[Branch] = field(default_factory=list)
+    time_ns: int | None = None
+    """Its own median, or the sum of what is inside: shares of time then add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Line:
     count: int
     """How many equal rows this line stands for."""
     time_share: float | None
-    """Of the network's time, one copy; None where there is no time."""
+    """Of the layers' time, one copy; None where there is no time."""
 
 
 def grow(rows: Sequence[LayerRow]) -> Branch:
@@ -57,7 +58,20 @@ def grow(rows: Sequence[LayerRow]) -> Branch:
         branch = Branch(row, row.path[len(prefix) :] if inside else row.path)
         parent.children.append(branch)
         open_branches.append(branch)
+    _add_times(root)
     return root
+
+
+def _add_times(branch: Branch) -> None:
+    if branch.row.time_ns is None and not branch.children:
+        return
+    for child in branch.children:
+        _add_times(child)
+    times = [child.time_ns for child in branch.children if child.time_ns is not None]
+    if times:
+        branch.time_ns = sum(times)
+    elif branch.row.time_ns is not None:
+        branch.time_ns = branch.row.time_ns.median
 
 
 def _holds(container: LayerRow, row: LayerRow) -> bool:
@@ -75,13 +89,13 @@ def lines(rows: Sequence[LayerRow], *, depth: int | None = None, fold: bool = Tr
         fold: draw consecutive numbered siblings with equal sub-trees once.
     """
     root = grow(rows)
-    drawing = _Drawing(_network_time(rows), depth, fold)
+    drawing = _Drawing(root.time_ns, depth, fold)
     return list(drawing.walk([root], root.name, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    total_ns: float | None
+    total_ns: int | None
     depth: int | None
     fold: bool
 
@@ -160,35 +174,32 @@ def _equal(a: Branch, b: Branch) -> bool:
 
 def _equal_rows(a: LayerRow, b: LayerRow) -> bool:
     return (
-        a.kind == b.kind
-        and a.declared == b.declared
-        and a.type == b.type
-        and a.call == b.call
-        and (a.args is b.args or a.args == b.args)
+        a.declared == b.declared
         and a.param_count == b.param_count
+        and a.macs == b.macs
+        and a.type == b.type
+        and a.kind == b.kind
+        and a.call == b.call
         and a.trainable_param_count == b.trainable_param_count
         and a.param_bytes == b.param_bytes
         and a.buffer_bytes == b.buffer_bytes
-        and a.macs == b.macs
-        and _types(a.inputs) == _types(b.inputs)
-        and _types(a.outputs) == _types(b.outputs)
+        and (a.args is b.args or a.args == b.args)
+        and _equal_types(a.outputs, b.outputs)
+        and _equal_types(a.inputs, b.inputs)
     )
 
 
-def _types(tensors: Sequence[NamedTensor]) -> list[tuple[Shape, str]]:
-    return [(tensor.shape, tensor.dtype) for tensor in tensors]
+def _equal_types(a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> bool:
+    """The same shapes and dtypes, whatever the names."""
+    if a is b:  # a block planned once shares them between its copies
+        return True
+    return len(a) == len(b) and all(
+        x.shape == y.shape and x.dtype == y.dtype for x, y in zip(a, b, strict=True)
+    )
 
 
-def _network_time(rows: Sequence[LayerRow]) -> float | None:
-    """The denominator of time shares: the network's own row, else the sum of its leaves."""
-    if rows[0].time_ns is not None:
-        return rows[0].time_ns.median or None
-    times = [row.time_ns.median for row in rows if row.time_ns and row.kind != "container"]
-    return sum(times) or None
-
-
-def _share(run: Sequence[Branch], total: float | None) -> float | None:
-    times = [branch.row.time_ns.median for branch in run if branch.row.time_ns is not None]
-    if total is None or not times:
+def _share(run: Sequence[Branch], total: int | None) -> float | None:
+    times = [branch.time_ns for branch in run if branch.time_ns is not None]
+    if not total or not times:
         return None
     return sum(times) / len(times) / total

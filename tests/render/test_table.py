@@ -103,6 +103,20 @@ def test_a_total_says_what_it_leaves_out() -> None:
     assert "leaving out 2 rows marked ?" in render(oddities(), Layout())
 
 
+def test_long_parameters_wrap_below_their_label() -> None:
+    text = render(mynet(params={f"width{k}": k for k in range(20)}), Layout(width=60))
+    head = text[: text.index("Layer")].splitlines()
+    assert max(map(len, head)) <= 60
+    assert [line[:12].strip() for line in head[1:-1]] == ["params", "", "", "", "", "input"]
+
+
+def test_a_repeated_call_is_explained() -> None:
+    assert "(call N)  used again; parameters count at the first call" in render(
+        oddities(), Layout()
+    )
+    assert "(call N)" not in render(mynet(), Layout())
+
+
 def test_columns_are_those_asked_for() -> None:
     text = render(resnet50(), Layout(columns=("params", "bytes", "line")))
     assert next(line.split() for line in text.splitlines() if line.startswith("Layer")) == [

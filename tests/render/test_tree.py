@@ -109,6 +109,23 @@ def test_folding_averages_time_over_copies() -> None:
     assert shares == [1.0, 0.25, 0.5]
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_shares_of_time_add_up_at_every_depth(depth: int) -> None:
+    rows = list(resnet50(timed=True).layers)
+    # hooks cost time between the layers, which belongs to none of them
+    assert rows[0].time_ns is not None
+    overhead = replace(rows[0].time_ns, median=10 * rows[0].time_ns.median)
+    rows[0] = replace(rows[0], time_ns=overhead)
+    drawn = lines(rows, depth=depth, fold=False)
+    leaves = [
+        line
+        for line, following in zip(drawn, [*drawn[1:], drawn[0]], strict=True)
+        if following.level <= line.level
+    ]
+    assert drawn[0].time_share == 1
+    assert sum(line.time_share or 0 for line in leaves) == pytest.approx(1)
+
+
 def test_depth_draws_that_many_levels() -> None:
     assert [line.row.path or "resnet" for line in lines(resnet50().layers, depth=0)] == ["resnet"]
     assert {0, 1, 2} == {line.level for line in lines(resnet50().layers, depth=2)}
