@@ -270,16 +270,12 @@ def _attention(a: Args, query: Value, key: Value, value: Value, attn_mask: Value
                 f"expects a mask that broadcasts to {format_shape(scores)}, and gets {mask}"
             )
     batch = broadcast(scores[:-2], value_batch)
-    if not (query.numel and key.numel and value.numel):
-        batch = query.shape[:-2]  # torch returns early, with zeros of the query's shape
     return TensorType((*batch, query.shape[-2], value.shape[-1]), dtype)
 
 
 def _attention_macs(
     a: Args, query: TensorType, key: TensorType, value: TensorType, attn_mask: Value = None
 ) -> int | None:
-    if not (query.numel and key.numel and value.numel):
-        return 0
     key_batch, value_batch = _grouped(a, query, key, value)
     batch = broadcast(query.shape[:-2], key_batch)
     pairs = query.shape[-2] * key.shape[-2]

@@ -84,8 +84,8 @@ def _norm(a: Args, x: Value) -> Value:
     dtype = a.dtype or x.dtype
     if not is_inexact(x.dtype):
         raise refuse(x.dtype, "floating-point")
-    if a.dtype is not None and (
-        is_complex(a.dtype) != is_complex(x.dtype) or _WIDTH[a.dtype] < _WIDTH[x.dtype]
+    if dtype != x.dtype and (
+        is_complex(dtype) != is_complex(x.dtype) or _WIDTH[dtype] <= _WIDTH[x.dtype]
     ):
         raise ShapeError(f"cannot convert {x.dtype} to {a.dtype} without loss", argument="dtype")
     dims = _dims(a.dim, x.rank)
@@ -94,7 +94,7 @@ def _norm(a: Args, x: Value) -> Value:
             raise ShapeError(f"takes the nuclear norm of a matrix, and gets {x}", argument="p")
         if real_of(dtype) not in ("float32", "float64"):
             raise refuse(dtype, "float32 or float64")
-    elif _has_no_identity(a.p) and any(x.shape[dim] == 0 for dim in dims):
+    elif x.numel == 0 and _has_no_identity(a.p) and any(x.shape[dim] == 0 for dim in dims):
         raise ShapeError(f"has no {a.p}-norm of an empty dimension of {x}", argument="p")
     return _reduced(x, dims, a.keepdim, real_of(dtype))
 
@@ -103,7 +103,7 @@ _WIDTH = {
     "float16": 1, "bfloat16": 1, "float32": 2, "float64": 3,
     "complex32": 1, "complex64": 2, "complex128": 3,
 }  # fmt: skip
-"""Which floats convert to which without loss: to an equal or greater width."""
+"""A float converts to one of greater width without loss."""
 
 
 def _cumsum(a: Args, x: Value) -> Value:

@@ -11,7 +11,7 @@ from op_draws import DTYPES, dim_lists, dims, shapes, some, tensors
 from op_harness import EMPTY, Case, Deviation, check_row, register, sizes
 
 from lazyinspect.plan.ops.shaping import ROWS
-from lazyinspect.shapes import TensorType
+from lazyinspect.shapes import TensorType, is_float
 
 Strategy = st.SearchStrategy[Case]
 
@@ -246,8 +246,18 @@ DEVIATIONS: dict[str, list[Deviation]] = {
             ),
         ),
     ],
+    "expand": [
+        Deviation(
+            "torch takes -1 for a new dimension where the result is empty anyway",
+            lambda case: "0" in str((case.args, case.keywords)),
+        )
+    ],
     "interpolate": [
         EMPTY,
+        Deviation(
+            "torch copies an image that keeps its size before it looks for a kernel",
+            lambda case: not is_float(case.values[0].dtype),
+        ),
         Deviation(
             "torch rounds a small negative scale factor to an empty image",
             lambda case: case.keywords["mode"] == "area" and "scale_factor" in case.keywords,
