@@ -41,7 +41,7 @@ from lazyinspect.plan import ops
 from lazyinspect.plan.ops.base import LazyOp, Op, Weight
 from lazyinspect.shapes import TensorType, Value, tensors_of
 
-EXAMPLES = int(os.environ.get("LAZYINSPECT_HYPOTHESIS", "30"))
+EXAMPLES = int(os.environ.get("LAZYINSPECT_HYPOTHESIS", "40"))
 
 torch.set_num_threads(1)
 

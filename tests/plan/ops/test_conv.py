@@ -19,7 +19,7 @@ from op_harness import (
 )
 
 from lazyinspect.plan.ops.conv import ROWS
-from lazyinspect.shapes import TensorType
+from lazyinspect.shapes import TensorType, ntuple
 
 NO_INPUT_CHANNELS = Deviation(
     "a convolution without input channels is refused, as our lazy ones refuse it (torch #143184)",
@@ -63,6 +63,8 @@ def convolution(draw: st.DrawFn, name: str, n: int) -> Case:
         keywords["padding"] = one_or_each(draw, n, 0, 2)
     elif draw(st.booleans()):
         keywords["padding"] = draw(st.sampled_from(["same", "valid"]))
+        if draw(st.integers(0, 3)):
+            keywords.pop("stride", None)  # which `same` does not take
     if draw(st.booleans()):
         keywords["bias"] = draw(st.booleans())
     if draw(st.booleans()):
@@ -81,7 +83,7 @@ def convolution(draw: st.DrawFn, name: str, n: int) -> Case:
     if not lazy:
         args = (channels, *args)
     batch = (draw(sizes(0, 2)),) if draw(st.booleans()) else ()
-    x = TensorType((*batch, channels, *(draw(sizes(2, 6)) for _ in range(n))))
+    x = TensorType((*batch, channels, *(draw(sizes(4, 7)) for _ in range(n))))
     return Case(name, args, keywords, (x,))
 
 
@@ -89,26 +91,43 @@ def convolution(draw: st.DrawFn, name: str, n: int) -> Case:
 def transposed(draw: st.DrawFn, name: str, n: int) -> Case:
     groups = draw(sizes(1, 2))
     channels = groups * draw(sizes(1, 2))
-    keywords: dict[str, Any] = {
+    stride, dilation = one_or_each(draw, n, 1, 3), one_or_each(draw, n, 1, 2)
+    padding, kernel = one_or_each(draw, n, 0, 1), one_or_each(draw, n, 1, 3)
+    batch = (draw(sizes(0, 2)),) if draw(st.booleans()) else ()
+    spatial = tuple(draw(sizes(2, 3)) for _ in range(n))
+    keywords = {
         "groups": groups,
-        "stride": one_or_each(draw, n, 1, 3),
-        "padding": one_or_each(draw, n, 0, 1),
-        "output_padding": one_or_each(draw, n, 0, 1),
-        "dilation": one_or_each(draw, n, 1, 2),
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
         "bias": draw(st.booleans()),
     }
-    args = (groups * draw(sizes(1, 2)), one_or_each(draw, n, 1, 3))
-    if not name.startswith("Lazy"):
-        args = (channels, *args)
-    batch = (draw(sizes(0, 2)),) if draw(st.booleans()) else ()
-    x = TensorType((*batch, channels, *(draw(sizes(1, 3)) for _ in range(n))))
+    # what a stride leaves open, mostly within it
+    spare = tuple(
+        draw(sizes(0, max(step, reach) - 1) | sizes(0, 1))
+        for step, reach in zip(ntuple(stride, n), ntuple(dilation, n), strict=True)
+    )
     wanted = {}
-    if draw(st.booleans()):
-        size = tuple(draw(sizes(2, 7)) for _ in range(n))
+    how = draw(st.sampled_from(["usual", "output_padding", "output_size"]))
+    if how == "output_padding":
+        keywords["output_padding"] = spare
+    elif how == "output_size":
+        size = tuple(
+            (length - 1) * s - 2 * p + d * (k - 1) + 1 + extra
+            for length, k, s, p, d, extra in zip(
+                spatial,
+                *(ntuple(value, n) for value in (kernel, stride, padding, dilation)),
+                spare,
+                strict=True,
+            )
+        )
         wanted["output_size"] = (
             size if draw(st.booleans()) else (1, 1, *size)[-n - 1 - len(batch) :]
         )
-    return Case(name, args, keywords, (x,), wanted)
+    args = (groups * draw(sizes(1, 2)), kernel)
+    if not name.startswith("Lazy"):
+        args = (channels, *args)
+    return Case(name, args, keywords, (TensorType((*batch, channels, *spatial)),), wanted)
 
 
 def macs_of_the_plain_convolution(case: Case) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from op_harness import EMPTY, NOTHING_LEFT, Case, Deviation, check_row, real_dtypes, register, sizes
 
 from lazyinspect.plan.ops.pool import ROWS
-from lazyinspect.shapes import TensorType
+from lazyinspect.shapes import TensorType, ntuple
 
 
 def below(value: Any, least: int) -> bool:
@@ -45,7 +46,7 @@ def one_or_each(draw: st.DrawFn, n: int, low: int, high: int) -> int | tuple[int
     return draw(sizes(low, high) | st.tuples(*[sizes(low, high)] * n))
 
 
-def image(draw: st.DrawFn, n: int, low: int = 2, high: int = 6) -> TensorType:
+def image(draw: st.DrawFn, n: int, low: int = 3, high: int = 6) -> TensorType:
     batch = (draw(sizes(0, 2)),) if draw(st.booleans()) else ()
     shape = (*batch, draw(sizes(1, 2)), *(draw(sizes(low, high)) for _ in range(n)))
     return TensorType(shape, draw(real_dtypes()))
@@ -53,13 +54,14 @@ def image(draw: st.DrawFn, n: int, low: int = 2, high: int = 6) -> TensorType:
 
 @st.composite
 def window(draw: st.DrawFn, name: str, n: int) -> Case:
-    args: tuple[Any, ...] = (one_or_each(draw, n, 1, 3),)
+    padded = not name.startswith("LP") and draw(st.booleans())
+    args: tuple[Any, ...] = (one_or_each(draw, n, 2 if padded else 1, 3),)
     keywords: dict[str, Any] = {}
     if draw(st.booleans()):
         keywords["stride"] = one_or_each(draw, n, 1, 3)
     if draw(st.booleans()):
         keywords["ceil_mode"] = draw(st.booleans())
-    if not name.startswith("LP") and draw(st.booleans()):
+    if padded:
         keywords["padding"] = one_or_each(draw, n, 0, 1)
     if name.startswith("LP"):
         if n == 1:
@@ -83,7 +85,7 @@ def fractional(draw: st.DrawFn, name: str, n: int) -> Case:
     else:
         ratios = st.sampled_from([0.1, 0.3, 0.5, 0.7])
         keywords["output_ratio"] = draw(ratios | st.tuples(*[ratios] * n))
-    return Case(name, (one_or_each(draw, n, 1, 3),), keywords, (image(draw, n, 4, 7),))
+    return Case(name, (one_or_each(draw, n, 1, 3),), keywords, (image(draw, n, 5, 8),))
 
 
 @st.composite
@@ -97,18 +99,28 @@ def adaptive(draw: st.DrawFn, name: str, n: int) -> Case:
 
 @st.composite
 def unpool(draw: st.DrawFn, name: str, n: int) -> Case:
+    kernel, stride = one_or_each(draw, n, 2, 3), one_or_each(draw, n, 1, 3)
     keywords: dict[str, Any] = {}
     if draw(st.booleans()):
-        keywords["stride"] = one_or_each(draw, n, 1, 3)
+        keywords["stride"] = stride
     if draw(st.booleans()):
         keywords["padding"] = one_or_each(draw, n, 0, 1)
-    x = image(draw, n, 1, 3)
+    x = replace(image(draw, n, 2, 3), dtype=draw(st.sampled_from(["float32", "float64"])))
     wanted = {}
     if draw(st.booleans()):
-        size = tuple(draw(sizes(2, 7)) for _ in range(n))
+        size = tuple(
+            (length - 1) * step + reach - 2 * pad + draw(st.integers(-1, 1))
+            for length, step, reach, pad in zip(
+                x.shape[-n:],
+                ntuple(keywords.get("stride", kernel), n),
+                ntuple(kernel, n),
+                ntuple(keywords.get("padding", 0), n),
+                strict=True,
+            )
+        )
         wanted["output_size"] = size if draw(st.booleans()) else (1, 1, *size)
     values = (x, TensorType(x.shape, "int64"))
-    return Case(name, (one_or_each(draw, n, 1, 3),), keywords, values, wanted)
+    return Case(name, (kernel,), keywords, values, wanted)
 
 
 for row in ROWS:
