@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazyinspect.errors import ArgumentError, ShapeError
+from lazyinspect.errors import ShapeError
 from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, require_at_least, same_shape
 from lazyinspect.plan.ops.layers import floats, inferred, last, same_dtype
-from lazyinspect.plan.ops.operands import tensor
-from lazyinspect.shapes import Shape, TensorType, Value, dim_index, format_shape, prod
+from lazyinspect.plan.ops.shaping import flatten, unflatten, unflatten_check
+from lazyinspect.shapes import TensorType, Value, prod
 
 # --- Linear
 
@@ -80,60 +80,6 @@ def _bilinear_infer(a: Args, x1: Value, x2: Value) -> Mapping[str, Any]:
     return {"in1_features": inferred(x1, "input1"), "in2_features": inferred(x2, "input2")}
 
 
-# --- Flatten, Unflatten
-
-
-def _flatten(a: Args, x: Value) -> Value:
-    x = tensor(x)
-    rank = len(x.shape)
-    start = dim_index(a.start_dim, rank, "start_dim")
-    end = dim_index(a.end_dim, rank, "end_dim")
-    if start > end:
-        raise ShapeError(
-            f"expects start_dim not to come after end_dim, and gets {a.start_dim} and "
-            f"{a.end_dim} for {x}",
-            argument="start_dim",
-        )
-    shape = x.shape or (1,)
-    return TensorType((*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]), x.dtype)
-
-
-def _unflatten_check(a: Args) -> None:
-    sizes: Shape = a.unflattened_size
-    if not sizes:
-        raise ArgumentError("expects at least one size", argument="unflattened_size")
-    if min(sizes) < -1 or sizes.count(-1) > 1:
-        raise ArgumentError(
-            "expects sizes of which one at most is -1 and none smaller, and gets "
-            f"{format_shape(sizes)}",
-            argument="unflattened_size",
-        )
-    if -1 in sizes and 0 in sizes:
-        raise ArgumentError(
-            f"cannot infer -1 beside a size of 0 in {format_shape(sizes)}",
-            argument="unflattened_size",
-        )
-
-
-def _unflatten(a: Args, x: Value) -> Value:
-    x = tensor(x)
-    if not x.shape:
-        raise ShapeError("expects an input with dimensions, and gets one without")
-    dim = dim_index(a.dim, len(x.shape))
-    have = x.shape[dim]
-    sizes: Shape = a.unflattened_size
-    if -1 in sizes:
-        rest = -prod(sizes)
-        sizes = tuple(have // rest if size == -1 else size for size in sizes)
-    if prod(sizes) != have:
-        raise ShapeError(
-            f"expects sizes {format_shape(a.unflattened_size)} to multiply to the {have} of "
-            f"dimension {a.dim} of {x}",
-            argument="unflattened_size",
-        )
-    return TensorType((*x.shape[:dim], *sizes, *x.shape[dim + 1 :]), x.dtype)
-
-
 ROWS: tuple[Op | LazyOp, ...] = (
     Op(
         "Linear",
@@ -155,6 +101,11 @@ ROWS: tuple[Op | LazyOp, ...] = (
     ),
     LazyOp("LazyBilinear", "Bilinear", ("in1_features", "in2_features"), _bilinear_infer),
     Op("Identity", "*args, **kwargs", same_shape),
-    Op("Flatten", "start_dim: int = 1, end_dim: int = -1", _flatten),
-    Op("Unflatten", "dim: int, unflattened_size: list[int]", _unflatten, check=_unflatten_check),
+    Op("Flatten", "start_dim: int = 1, end_dim: int = -1", flatten),
+    Op(
+        "Unflatten",
+        "dim: int, unflattened_size: list[int]",
+        unflatten("unflattened_size"),
+        check=unflatten_check("unflattened_size"),
+    ),
 )

@@ -72,7 +72,8 @@ def _check_one_unknown(sizes: Shape, argument: str) -> None:
 # --- shape
 
 
-def _flatten(a: Args, x: Value) -> Value:
+def flatten(a: Args, x: Value) -> Value:
+    """Outputs of ``flatten``, the function and the layer."""
     x = tensor(x)
     start = dim_index(a.start_dim, x.rank, "start_dim")
     end = dim_index(a.end_dim, x.rank, "end_dim")
@@ -86,22 +87,35 @@ def _flatten(a: Args, x: Value) -> Value:
     return x.with_shape(*x.shape[:start], prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
 
 
-def _unflatten_check(a: Args) -> None:
-    if not a.sizes:
-        raise ArgumentError("`sizes` must not be empty", argument="sizes")
-    _check_one_unknown(a.sizes, "sizes")
+def unflatten_check(argument: str) -> Callable[[Args], None]:
+    """Check of ``unflatten``, the function and the layer, which name their sizes differently."""
+
+    def check(a: Args) -> None:
+        sizes = getattr(a, argument)
+        if not sizes:
+            raise ArgumentError(f"`{argument}` must not be empty", argument=argument)
+        _check_one_unknown(sizes, argument)
+
+    return check
 
 
-def _unflatten(a: Args, x: Value) -> Value:
-    x = _sized(tensor(x), "unflattens")
-    dim = dim_index(a.dim, x.rank)
-    sizes = _inferred(a.sizes, x.shape[dim], "sizes")
-    if sizes is None:
-        raise ShapeError(
-            f"splits dimension {dim} into {format_shape(a.sizes)}, and its size is {x.shape[dim]}",
-            argument="sizes",
-        )
-    return x.with_shape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+def unflatten(argument: str) -> Callable[[Args, Value], Value]:
+    """Outputs of ``unflatten``, the function and the layer."""
+
+    def outputs(a: Args, x: Value) -> Value:
+        x = _sized(tensor(x), "unflattens")
+        dim = dim_index(a.dim, x.rank)
+        wanted: Shape = getattr(a, argument)
+        sizes = _inferred(wanted, x.shape[dim], argument)
+        if sizes is None:
+            raise ShapeError(
+                f"splits dimension {dim} into {format_shape(wanted)}, and its size is "
+                f"{x.shape[dim]}",
+                argument=argument,
+            )
+        return x.with_shape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+
+    return outputs
 
 
 def _reshape(argument: str) -> Callable[..., Value]:
@@ -553,8 +567,10 @@ def _interpolate(a: Args, x: Value) -> Value:
 
 
 ROWS: tuple[Op, ...] = (
-    _function("flatten", "start_dim: int = 0, end_dim: int = -1", _flatten),
-    _function("unflatten", "dim: int, sizes: list[int]", _unflatten, _unflatten_check),
+    _function("flatten", "start_dim: int = 0, end_dim: int = -1", flatten),
+    _function(
+        "unflatten", "dim: int, sizes: list[int]", unflatten("sizes"), unflatten_check("sizes")
+    ),
     _function("reshape", "*shape: int", _reshape("shape"), _reshape_check("shape")),
     # a view of a tensor whose strides do not allow it shows on the device: types have no strides
     _function("view", "*size: int", _reshape("size"), _reshape_check("size")),
