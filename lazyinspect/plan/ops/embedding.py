@@ -2,7 +2,8 @@
 
 Arguments and input types -> output types and weights. Raises OpError. No torch here.
 
-Which indices are legal depends on values: see `high` of an input.
+Which indices and offsets are legal depends on their values, which a spec bounds with the
+input's ``high``: the number of embeddings for indices, 1 (every bag at the start) for offsets.
 
 Source: https://pytorch.org/docs/stable/nn.html#sparse-layers
 """
