@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 from lazyinspect.errors import Problem, SpecError
+from lazyinspect.plan.lint import with_lint
 from lazyinspect.plan.ops import table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.plan import Plan, environment_of, make_plan
 from lazyinspect.report import Report
-from lazyinspect.spec.grammar import parse_spec
+from lazyinspect.spec.grammar import GrammarError, parse_spec
 from lazyinspect.spec.model import Spec
 from lazyinspect.spec.names import did_you_mean
 from lazyinspect.spec.reader import decode
@@ -52,7 +53,10 @@ def load(source: Source) -> Spec:
         ) from None
     except ValueError as error:
         raise SpecError(Problem("unreadable", f"{path!r} is no path: {error}")) from None
-    return parse_spec(decode(data, path), path)
+    try:
+        return parse_spec(decode(data, path), path)
+    except GrammarError as error:
+        raise with_lint(error) from None
 
 
 def _file_help(path: str) -> str:

@@ -150,7 +150,7 @@ class Frame:
         while frame is not None and frame.block is self.block:
             names.extend(frame.keys)
             frame = frame.parent
-        return [*names, *self.block.labels, "prev", "input"]
+        return list(dict.fromkeys([*names, *self.block.labels, "prev", "input"]))
 
     def ref(self, val: Val) -> Ref:
         """The value as a reference in this graph, captured or exported where needed."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lazyinspect.errors import ArgumentError, Mark, Problem
+from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
 from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Signature
+from lazyinspect.spec.grammar import GrammarError
 from lazyinspect.spec.model import OPEN, Branch, LayerExpr, Layers, Spec, StepSpec
 from lazyinspect.spec.names import NOT_LAYERS, STRUCTURE, did_you_mean, nearest
 
@@ -36,6 +37,21 @@ def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
             found.extend(_step(step, spec, allow))
     found.sort(key=lambda p: (p.mark.line, p.mark.column) if p.mark else (0, 0))
     return found
+
+
+def with_lint(error: GrammarError) -> SpecError:
+    """A grammar's problems together with those that show in the rest of the file."""
+    known = {(p.mark.line, p.mark.column) for p in error.problems if p.mark is not None}
+    more = [
+        problem
+        for problem in lint(error.spec)
+        if problem.code != "class-not-allowed"
+        and problem.mark is not None
+        and (problem.mark.line, problem.mark.column) not in known
+    ]
+    both = [*error.problems, *more]
+    both.sort(key=lambda p: (p.mark.line, p.mark.column) if p.mark else (0, 0))
+    return SpecError(both)
 
 
 def all_steps(layers: Layers) -> Iterator[StepSpec]:

@@ -40,8 +40,16 @@ def parse_spec(text: str, path: str) -> Spec:
         raise SpecError(problems.found)
     spec = _Parser(problems, root).spec(path)
     if problems.found:
-        raise SpecError(sorted(_roots(problems.found), key=_position))
+        raise GrammarError(sorted(_roots(problems.found), key=_position), spec)
     return spec
+
+
+class GrammarError(SpecError):
+    """Breaches of the grammar. ``spec`` is what could be read, to look for other problems in."""
+
+    def __init__(self, problems: list[Problem], spec: Spec) -> None:
+        super().__init__(problems)
+        self.spec = spec
 
 
 def _roots(found: list[Problem]) -> list[Problem]:

@@ -50,7 +50,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     folded = {candidate.lower(): candidate for candidate in pool}
     if name.lower() in folded:
         return folded[name.lower()]
-    found = difflib.get_close_matches(name, pool, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, pool, n=1, cutoff=0.6 if len(name) > 4 else 0.7)
     return found[0] if found else None
 
 

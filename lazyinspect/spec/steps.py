@@ -121,13 +121,17 @@ class StepParser(ValueParser):
                 help="write for instance {ReLU: , from: x}",
             )  # fmt: skip
             return
+        op = next((key for key, _ in ops if key.text[:1].isupper()), None)
         for key, _ in ops:
-            near = did_you_mean(key.text, STEP_KEYS)
-            if near and key.text[:1].islower() and key.text not in MERGES:
-                self.problems.add(
-                    "unknown-key", f"a step has no key `{key.text}`", key.mark, help=near
-                )
-                return
+            if op is None or not key.text[:1].islower() or key.text in MERGES:
+                continue
+            near = did_you_mean(key.text, STEP_KEYS) if len(key.text) > 2 else ""
+            self.problems.add(
+                "unknown-key", f"a step has no key `{key.text}`", key.mark,
+                help=near or f"an argument of {op.text} stands with the others: "
+                f"{{{op.text}: [..., {{{key.text}: ...}}]}}",
+            )  # fmt: skip
+            return
         names = ", ".join(f"`{key.text}`" for key, _ in ops[:3])
         self.problems.add(
             "bad-step",

@@ -71,7 +71,7 @@ class ValueParser:
             return Expr(items, node.mark, constants if closed else OPEN)
         layer = self.layer(node)
         if layer is None:
-            return Expr(None, node.mark, None)
+            return Expr(None, node.mark, OPEN)
         return Expr(layer, node.mark, OPEN)
 
     def layer(self, node: Mapping) -> LayerExpr | None:
@@ -94,7 +94,7 @@ class ValueParser:
                 return Expr(value[1:], node.mark, value[1:])
             formula = self.formula(node)
             if formula is None:
-                return Expr(None, node.mark, None)
+                return Expr(None, node.mark, OPEN)
             return Expr(formula, node.mark, OPEN)
         return Expr(value, node.mark, value)
 

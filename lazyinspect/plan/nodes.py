@@ -1,0 +1,393 @@
+"""One step -> one node in the graph and one typed call: layers, functions, containers, blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from lazyinspect.errors import ArgumentError, Mark, Problem, ShapeError, SpecError
+from lazyinspect.plan import sources as src
+from lazyinspect.plan.arguments import block_arguments, block_inputs, hashable, typed
+from lazyinspect.plan.checks import pick, unmet
+from lazyinspect.plan.frame import POISON, Draft, Frame, Val
+from lazyinspect.plan.ops import table
+from lazyinspect.plan.ops.base import Op
+from lazyinspect.plan.ops.merges import cat_broadcast
+from lazyinspect.plan.ops.signature import parse_signature
+from lazyinspect.plan.resolve import Applied, Resolver
+from lazyinspect.plan.retrace import Retracer
+from lazyinspect.plan.scope import Scope, Skip, bind_params, evaluate, evaluate_args
+from lazyinspect.plan.sources import Sourced, Walk
+from lazyinspect.plan.tree import Call, Graph, ParameterLeaf, Use
+from lazyinspect.shapes import TensorType
+from lazyinspect.spec.formula import describe
+from lazyinspect.spec.model import GraphSpec, Layers, Spec, StepSpec
+
+_PARAMETER = parse_signature("*shape: int, fill: float = 0.0")
+_PAIRED = ("add", "sub", "mul", "div", "matmul")
+
+
+class Walker(Protocol):
+    """Plans what stands inside a container: the planner."""
+
+    problems: list[Problem]
+
+    def steps(self, layers: Layers, walk: Walk) -> None:
+        """Plan steps into the walk's graph."""
+
+    def scope(
+        self,
+        body: GraphSpec,
+        declared: str,
+        params: Mapping[str, Any],
+        inputs: tuple[str, ...],
+        types: list[Any],
+        mark: Mark,
+    ) -> tuple[Graph | None, Call | None]:
+        """Plan something that sees only its own inputs and parameters."""
+
+
+class Nodes:
+    """Applies ops: each method writes a step into the program and the calls of a walk.
+
+    Args:
+        spec: whose blocks are meant.
+        resolver: applies ops of the table.
+        known: whether a dotted or row-less class may be used; raises SpecError where not.
+        walker: plans the steps of containers.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        resolver: Resolver,
+        known: Callable[[str, Mark], None],
+        walker: Walker,
+    ) -> None:
+        self.spec = spec
+        self.resolver = resolver
+        self.known = known
+        self.walker = walker
+        self.retracer = Retracer(resolver)
+        self._blocks: dict[Any, tuple[Graph | None, Call | None]] = {}
+        self._open: list[str] = []
+
+    def apply(self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk) -> Val:
+        """Apply the step's op once; what `pick:` takes of its output."""
+        op = step.op
+        if sourced.branches:
+            value = self._branches(step, name, sourced, scope, walk)
+        else:
+            sourced = sourced.evaluated(scope)
+            if op in ("Sequential", "Graph"):
+                value = self._container(step, name, sourced, walk)
+            elif op == "Parameter":
+                value = self._parameter(step, name, scope, walk)
+            elif op == "use":
+                value = self._use(step, name, sourced, walk)
+            elif op in self.spec.blocks:
+                value = self._block(step, name, sourced, scope, walk)
+            else:
+                value = self._row(step, name, sourced, scope, walk)
+        if step.pick is not None:
+            value = pick(value, evaluate(step.pick, scope), step)
+        if step.expect is not None:
+            problem = unmet(step, value, scope)
+            if problem is not None:
+                self.walker.problems.append(problem)
+        return value
+
+    def _row(self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk) -> Val:
+        """A layer, function or merge of the table, or a class without a row."""
+        op = step.op
+        row = table().get(op)
+        values = src.types_of(sourced.positional)
+        named = {key: src.type_of(value) for key, value in sourced.keywords.items()}
+        positional, keywords = evaluate_args(step.args, scope)
+        resolver = self.resolver
+        if row is None:
+            self.known(op, step.mark)
+            applied = resolver.other(op, positional, keywords, values, named, step.mark)
+        elif isinstance(row, Op) and row.kind != "layer":
+            if step.become is not None:
+                raise SpecError(
+                    Problem("bad-become", f"`{op}` is no layer, and cannot `become:` one",
+                            step.become[1])
+                )  # fmt: skip
+            expand: tuple[int, ...] = ()
+            operands = values
+            if op in _PAIRED and len(values) + len(named) < 2:
+                raise SpecError(
+                    Problem(
+                        "bad-source",
+                        f"`{op}` takes two sources, and gets {len(values) + len(named)}",
+                        step.mark,
+                        help=f"write {op}: [prev, ...], with a label, a number or a formula",
+                    )
+                )
+            if op == "cat":
+                operands, expand = self._cat(sourced, values, keywords)
+            applied = resolver.function(
+                op, positional, keywords, operands, named, step.mark, expand
+            )
+        else:
+            become = None if step.become is None else step.become[0]
+            applied = resolver.layer(op, positional, keywords, values, named, step.mark, become)
+        return self._emit(name, applied, sourced, values, named, step.mark, walk)
+
+    def _emit(
+        self,
+        name: str,
+        applied: Applied,
+        sourced: Sourced,
+        values: list[Any],
+        named: Mapping[str, Any],
+        mark: Mark,
+        walk: Walk,
+    ) -> Val:
+        """Write the step into the program and the calls."""
+        frame = walk.frame
+        operands = tuple([src.run_time(item, frame) for item in sourced.positional])
+        keywords = {key: src.run_time(item, frame) for key, item in sourced.keywords.items()}
+        slot = frame.new_slot()
+        frame.add(Draft(name, applied.node, operands, keywords, slot))
+        call = Call(
+            name, applied.node, src.named_tensors(values, named), applied.output, applied.macs,
+            mark,
+        )  # fmt: skip
+        walk.calls.append(call)
+        frame.block.modules[id(frame), slot] = ((*frame.path, name), call)
+        return Val(frame, slot, applied.output)
+
+    @staticmethod
+    def _cat(
+        sourced: Sourced, values: list[Any], keywords: Mapping[str, Any]
+    ) -> tuple[list[Any], tuple[int, ...]]:
+        """Sources of `cat` with a Parameter of leading size 1 expanded over the batch."""
+        flags = tuple(isinstance(v, Val) and v.parameter for v in sourced.positional)
+        if not any(flags):
+            return values, ()
+        dim = keywords.get("dim", 1)
+        widened = list(cat_broadcast(tuple(values), dim, flags))
+        changed = tuple(
+            k for k, (old, new) in enumerate(zip(values, widened, strict=True)) if old != new
+        )
+        return widened, changed
+
+    def _parameter(self, step: StepSpec, name: str, scope: Scope, walk: Walk) -> Val:
+        """A learned tensor."""
+        if step.sources is not None:
+            first = src.resolve(step, walk).first()
+            scope = Scope(scope.params, None if first is None else first.type, scope.i)
+        positional, keywords = evaluate_args(step.args, scope)
+        if len(positional) == 1 and isinstance(positional[0], tuple):
+            positional = positional[0]
+        bound = _PARAMETER.bind(positional, keywords)
+        shape = bound["shape"]
+        for place, size in enumerate(shape):
+            if type(size) is not int or size < 0:
+                raise ArgumentError(
+                    f"takes sizes, and gets {describe(size)}",
+                    argument=str(place),
+                    help="write its shape: {Parameter: [1, 1, 768]}",
+                )
+        frame = walk.frame
+        leaf = ParameterLeaf(shape, float(bound.get("fill", 0.0)), step.mark)
+        kind = TensorType(shape, self.resolver.dtype)
+        slot = frame.new_slot()
+        frame.add(Draft(name, leaf, (), {}, slot))
+        walk.calls.append(Call(name, leaf, (), kind, 0, step.mark))
+        return Val(frame, slot, kind, parameter=bool(shape) and shape[0] == 1)
+
+    def _container(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
+        """`Sequential:`, a nested list, or `Graph:`."""
+        assert step.body is not None
+        if step.args.positional or step.args.keywords or sourced.keywords:
+            raise SpecError(
+                Problem("bad-source", f"`{step.op}` takes its sources by position", step.mark)
+            )
+        if step.op == "Graph":
+            return self._closed(
+                step, step.body, "Graph", walk.params, name, sourced, walk, key=None
+            )
+        values = [item for item in sourced.positional if isinstance(item, Val)]
+        if len(values) > 1 or len(sourced.positional) != len(values):
+            raise SpecError(
+                Problem(
+                    "bad-source",
+                    f"a Sequential reads one source, and gets {len(sourced.positional)}",
+                    step.mark,
+                    help="its steps may name any label around it in their own `from:`",
+                )
+            )
+        source = values[0] if values else None
+        inner = self.inner(walk, name, "Sequential", source, step.mark)
+        self.walker.steps(step.body.layers, inner)
+        if inner.prev is not None and inner.prev.type is POISON:
+            raise Skip
+        return self.close(inner, name, source, step.mark, walk)
+
+    def inner(self, walk: Walk, name: str, declared: str, source: Val | None, mark: Mark) -> Walk:
+        """A walk into a graph that sees the labels around it.
+
+        Without a source (`prev` cannot be read here) its steps name their own.
+        """
+        frame = Frame(
+            walk.frame, walk.frame.block, declared, ("input",) if source else (), mark,
+            path=(*walk.frame.path, name),
+        )  # fmt: skip
+        if source is not None:
+            value = Val(frame, 0, source.type, parameter=source.parameter)
+            return Walk(frame, walk.params, value, walk.input, walk.i)
+        inner = Walk(frame, walk.params, None, walk.input, walk.i)
+        inner.unpacked, inner.dangling = walk.unpacked, walk.dangling
+        return inner
+
+    def close(self, inner: Walk, name: str, source: Val | None, mark: Mark, walk: Walk) -> Val:
+        """Finish an inner graph and call it in the outer one."""
+        frame, outer = inner.frame, walk.frame
+        output = src.lookup_prev(inner, mark)
+        frame.output = frame.ref(output)
+        slot = outer.new_slot()
+        refs = () if source is None else (outer.ref(source),)
+        outer.add(Draft(name, frame, refs, {}, slot))
+        inputs = () if source is None else src.named_tensors([source.type], {})
+        call = Call(name, frame, inputs, output.type, 0, mark, tuple(inner.calls))  # type: ignore[arg-type]
+        walk.calls.append(call)
+        outer.block.modules[id(outer), slot] = ((*outer.path, name), call)
+        return Val(outer, slot, output.type)
+
+    def _branches(
+        self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk
+    ) -> Val:
+        """A merge with inline branches: a graph of the branches, and the merge after them."""
+        readable = walk.unpacked is None and walk.dangling is None
+        source = walk.prev if readable else None
+        inner = self.inner(walk, name, step.op, source, step.mark)
+        start = inner.prev
+        positional = list(sourced.positional)
+        for place, branch in sourced.branches.items():
+            below = self.inner(inner, str(place), "Sequential", start, branch.mark)
+            self.walker.steps(branch.layers, below)
+            if below.prev is not None and below.prev.type is POISON:
+                raise Skip
+            positional[place] = self.close(below, str(place), start, branch.mark, inner)
+        evaluated = Sourced(positional, sourced.keywords).evaluated(scope)
+        inner.prev = self._row(step, step.op, evaluated, scope, inner)
+        inner.unpacked = inner.dangling = None
+        return self.close(inner, name, source, step.mark, walk)
+
+    def _block(self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk) -> Val:
+        """A block of the file's own."""
+        body = self.spec.blocks[step.op]
+        if step.become is not None:
+            raise SpecError(
+                Problem("bad-become", f"`{step.op}` is a block, and cannot `become:` a layer",
+                        step.become[1])
+            )  # fmt: skip
+        positional, keywords = evaluate_args(step.args, scope)
+        given = block_arguments(step, body, positional, keywords)
+        inputs = block_inputs(step, body, sourced)
+        first = src.type_of(inputs[0]) if inputs else None
+        params = bind_params(body.params, given, Scope({}, first))
+        key = (step.op, typed(params))
+        return self._closed(step, body, step.op, params, name, Sourced(inputs, {}), walk, key)
+
+    def _closed(
+        self,
+        step: StepSpec,
+        body: GraphSpec,
+        declared: str,
+        params: Mapping[str, Any],
+        name: str,
+        sourced: Sourced,
+        walk: Walk,
+        key: Any,
+    ) -> Val:
+        """Call a graph with a scope of its own, planned once for equal parameters and inputs."""
+        operands = block_inputs(step, body, sourced) if key is None else sourced.positional
+        types = src.types_of(operands)
+        names = tuple(label for label, _ in body.inputs or ()) or ("input",)
+        if key is not None:
+            if step.op in self._open:
+                raise SpecError(
+                    Problem(
+                        "recursive-block",
+                        f"the block `{step.op}` uses itself: "
+                        + " -> ".join([*self._open[self._open.index(step.op) :], step.op]),
+                        step.mark,
+                        help="a network is finite: use `repeat:`",
+                    )
+                )
+            key = (key, hashable(tuple(types)))
+        planned = self._blocks.get(key) if key is not None else None
+        if planned is None:
+            before = len(self.walker.problems)
+            self._open.append(step.op)
+            planned = self.walker.scope(body, declared, params, names, types, step.mark)
+            self._open.pop()
+            used = self.walker.problems[before:]
+            self.walker.problems[before:] = [problem.inside(step.mark) for problem in used]
+            if key is not None:
+                self._blocks[key] = planned
+        graph, inside = planned
+        if graph is None or inside is None:
+            raise Skip
+        frame = walk.frame
+        slot = frame.new_slot()
+        refs = tuple([src.run_time(item, frame) for item in operands])
+        frame.add(Draft(name, graph, refs, {}, slot))
+        call = Call(name, graph, inside.inputs, inside.output, 0, step.mark, inside.calls)
+        walk.calls.append(call)
+        frame.block.modules[id(frame), slot] = ((*frame.path, name), call)
+        return Val(frame, slot, inside.output)
+
+    def _use(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
+        """`use: m`: the module labelled m again."""
+        expr = step.args.positional[0]
+        label = expr.constant
+        frame = walk.frame
+        if label in frame.block.ghosts:
+            raise SpecError(
+                Problem(
+                    "absent-module",
+                    f"there is no module `{label}` to use: its `if:` is false",
+                    expr.mark,
+                    help="give this step the same `if:`",
+                )
+            )
+        value = src.lookup(label, expr.mark, walk)
+        found = None
+        if isinstance(value, Val):
+            if value.type is POISON:
+                raise Skip
+            found = frame.block.modules.get((id(value.frame), value.slot))
+        if found is None or not self.retracer.usable(found[1]):
+            raise SpecError(
+                Problem(
+                    "not-a-module",
+                    f"`{label}` is no module of this block, and `use:` applies one again",
+                    expr.mark,
+                    help="name the label of a layer, a block or a Sequential",
+                )
+            )
+        path, made = found
+        values = src.types_of(sourced.positional)
+        named = {key: src.type_of(item) for key, item in sourced.keywords.items()}
+        try:
+            output, macs, calls = self.retracer.again(made, path, values, named, step.mark)
+        except ShapeError as error:
+            kind = getattr(made.node, "type", None) or made.node.declared
+            raise ShapeError(
+                f"applies the {kind} of line {made.mark.line} again, which {error.message}",
+                help="its sizes were fixed where it was first applied",
+            ) from None
+        operands = tuple([src.run_time(item, frame) for item in sourced.positional])
+        keywords = {key: src.run_time(item, frame) for key, item in sourced.keywords.items()}
+        slot = frame.new_slot()
+        frame.add(Draft(name, Use(path, step.mark), operands, keywords, slot))
+        inputs = src.named_tensors(values, named)
+        call = Call(name, made.node, inputs, output, macs, step.mark, calls, path)
+        walk.calls.append(call)
+        frame.block.modules[id(frame), slot] = (path, made)
+        return Val(frame, slot, output)
