@@ -41,13 +41,14 @@ def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
 
 def with_lint(error: GrammarError) -> SpecError:
     """A grammar's problems together with those that show in the rest of the file."""
-    known = {(p.mark.line, p.mark.column) for p in error.problems if p.mark is not None}
+    # one mistake may look like several on its own line: an unquoted comma splits a formula
+    known = {p.mark.line for p in error.problems if p.mark is not None}
     more = [
         problem
         for problem in lint(error.spec)
         if problem.code != "class-not-allowed"
         and problem.mark is not None
-        and (problem.mark.line, problem.mark.column) not in known
+        and problem.mark.line not in known
     ]
     both = [*error.problems, *more]
     both.sort(key=lambda p: (p.mark.line, p.mark.column) if p.mark else (0, 0))
