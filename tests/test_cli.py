@@ -426,6 +426,24 @@ def test_colour_can_be_refused(
     assert "\x1b[" not in text
 
 
+@pytest.mark.parametrize("failure", [None, errors.NetworkError(Problem("memory", "m"))])
+def test_progress_on_a_terminal_is_wiped_when_done(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, failure: Exception | None
+) -> None:
+    stream = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    def fail() -> None:
+        assert stream.text == "running net.yaml on cpu ..."
+        if failure is not None:
+            raise failure
+
+    api.fail = fail
+    assert cli.main(["run", "net.yaml"]) == (0 if failure is None else 3)
+    assert stream.text.startswith("running net.yaml on cpu ...\r\x1b[2K")
+
+
 # layers and schema
 
 
@@ -461,6 +479,13 @@ def test_help_names_the_commands(arguments: tuple[str, ...]) -> None:
     done = process(*arguments)
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("run", "layers", "schema"))
+
+
+def test_help_names_every_column() -> None:
+    from lazyinspect.render.table import COLUMNS
+
+    listed = " ".join(process("run", "--help").stdout.split())
+    assert f"Of the table, in order: {', '.join(COLUMNS)}." in listed
 
 
 def loaded(*arguments: str) -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -133,7 +133,11 @@ def run(
     fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Draw equal blocks once.")] = True,
     columns: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="Of the table: `type,output,params,macs,time`, ..."),
+        typer.Option(
+            metavar="NAMES",
+            help="Of the table, in order: type, args, input, output, params, trainable, bytes, "
+            "buffers, macs, flops, time, line.",
+        ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.table,
     output: Output = None,
@@ -143,6 +147,7 @@ def run(
     """Plan a network, build it lazily, run it once on the device, and report every layer."""
     from lazyinspect import api
     from lazyinspect.render import render
+    from lazyinspect.render.paint import printable
 
     shared: dict[str, Any] = {
         "set": dict(map(values.setting, set_ or ())),
@@ -170,7 +175,7 @@ def run(
             if device == "meta":
                 report = api.plan(loaded, variant=name, **shared).report()
             else:
-                with _working(f"running {spec} on {device}"):
+                with _working(f"running {printable(spec)} on {device}"):
                     report = api.run(
                         loaded,
                         variant=name,
@@ -185,7 +190,7 @@ def run(
                         memory_limit=limit,
                     )
             for note in report.notes:
-                print(f"note: {note}", file=sys.stderr)
+                print(f"note: {printable(note)}", file=sys.stderr)
             yield report
 
     return _to(output, render(reports(), format_.value, layout))
@@ -313,13 +318,17 @@ def _layout(stream: TextIO, plain: bool, **choices: Any) -> Layout:
     )
 
 
-def _working(what: str) -> AbstractContextManager[Any]:
-    """A spinner on a terminal's standard error: torch alone takes a second to import."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return nullcontext()
-    from rich.console import Console
-
-    return Console(stderr=True).status(what)
+@contextmanager
+def _working(what: str) -> Iterator[None]:
+    """Say on a terminal what takes its time. No spinner: its thread would disturb the timing."""
+    terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if terminal:
+        print(f"{what} ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if terminal:
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
 
 def _to(output: Path | None, pieces: Iterable[str]) -> Iterator[str]:
