@@ -2,7 +2,8 @@
 
 Every callable is plain torch, out of place and without Python control flow on values, so that
 ``torch.compile`` and ``torch.export`` go through it. Sources are positional, the arguments of
-the op table's signature are keywords: ``function("permute")(x, dims=(0, 2, 1))``.
+the op table's signature are keywords: ``function("permute")(x, dims=(0, 2, 1))``. Sources of
+fixed number may be keywords too, named as in the table's ``forward``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lazyinspect.plan import ops
 from lazyinspect.shapes import ITEM_BYTES
 
 Number: TypeAlias = bool | int | float
@@ -28,27 +28,8 @@ _DTYPES: dict[str | None, torch.dtype | None] = {
 def call_function(
     name: str, values: tuple[Any, ...], keywords: Mapping[str, Any], args: Mapping[str, Any]
 ) -> Any:
-    """Run a function once, with sources by position or by name, and bound arguments.
-
-    Raises:
-        ArgumentError: the sources do not fit the function's.
-    """
-    return function(name)(*ordered_sources(name, values, keywords), **args)
-
-
-def ordered_sources(
-    name: str, values: Sequence[Any], keywords: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    """All sources of a function by position; absent ones as their default.
-
-    Raises:
-        ArgumentError: the sources do not fit the function's.
-    """
-    if not keywords:
-        return tuple(values)
-    row = ops.eager(ops.table()[name])
-    given = row.inputs.bind(values, keywords)
-    return tuple(given.get(p.name, p.default) for p in row.inputs.parameters)
+    """Run a function once, with sources by position or by name, and bound arguments."""
+    return function(name)(*values, **keywords, **args)
 
 
 def function(name: str) -> Callable[..., Any]:
@@ -114,9 +95,8 @@ def _scalar(number: Number, like: Tensor) -> Tensor:
         dtype = torch.get_default_dtype()
     elif isinstance(number, int) and not isinstance(number, bool) and dtype == torch.bool:
         dtype = torch.int64
-    return torch.full(
-        (), number, dtype=dtype, device=like.device
-    )  # torch.result_type breaks graphs
+    # torch.result_type would say the same, and break the graph of torch.compile
+    return torch.full((), number, dtype=dtype, device=like.device)
 
 
 # --- merges
@@ -153,16 +133,16 @@ def _merged(result: Any, others: Sequence[Any]) -> Tensor:
     return result
 
 
-def _sub(x: Any, other: Any, *, alpha: float = 1) -> Tensor:
-    if isinstance(x, Tensor):
-        return torch.sub(x, other, alpha=alpha)
-    return torch.rsub(other, x, alpha=alpha)
+def _sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+    if isinstance(input, Tensor):
+        return torch.sub(input, other, alpha=alpha)
+    return torch.rsub(other, input, alpha=alpha)
 
 
-def _div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    if not isinstance(x, Tensor):
-        x = _scalar(x, other)
-    return torch.div(x, other, rounding_mode=rounding_mode)
+def _div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    if not isinstance(input, Tensor):
+        input = _scalar(input, other)
+    return torch.div(input, other, rounding_mode=rounding_mode)
 
 
 def _cat(*sources: Any, dim: int = 1) -> Tensor:
@@ -180,91 +160,76 @@ def _einsum(*operands: Any, equation: str) -> Tensor:
 # --- elementwise
 
 
-def _second(source: Any, argument: Any) -> Any:
-    if (source is None) == (argument is None):
-        raise TypeError("the second operand is a source or an argument, one of the two")
-    return argument if source is None else source
+def _maximum(input: Tensor, other: Tensor | Number) -> Tensor:
+    return torch.maximum(input, other if isinstance(other, Tensor) else _scalar(other, input))
 
 
-def _binary(run: Callable[[Tensor, Any], Tensor]) -> Callable[..., Tensor]:
-    def call(x: Tensor, source: Tensor | None = None, *, other: Number | None = None) -> Tensor:
-        return run(x, _second(source, other))
-
-    return call
+def _minimum(input: Tensor, other: Tensor | Number) -> Tensor:
+    return torch.minimum(input, other if isinstance(other, Tensor) else _scalar(other, input))
 
 
-def _pow(x: Tensor, source: Tensor | None = None, *, exponent: Number | None = None) -> Tensor:
-    return torch.pow(x, _second(source, exponent))
-
-
-def _maximum(x: Tensor, other: Any) -> Tensor:
-    return torch.maximum(x, other if isinstance(other, Tensor) else _scalar(other, x))
-
-
-def _minimum(x: Tensor, other: Any) -> Tensor:
-    return torch.minimum(x, other if isinstance(other, Tensor) else _scalar(other, x))
-
-
-def _where(
-    x: Tensor, condition: Tensor, source: Tensor | None = None, *, other: Number | None = None
-) -> Tensor:
-    return torch.where(condition, x, _second(source, other))
+def _where(input: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor:
+    return torch.where(condition, input, other)
 
 
 # --- functions that take a dtype by name, or sizes one by one
 
 
 def _with_dtype(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def call(x: Tensor, *, dtype: str | None = None, **args: Any) -> Tensor:
-        return run(x, **args, dtype=_DTYPES[dtype])
+    def call(input: Tensor, *, dtype: str | None = None, **args: Any) -> Tensor:
+        return run(input, **args, dtype=_DTYPES[dtype])
 
     return call
 
 
-def _mean(x: Tensor, *, dim: Any = None, keepdim: bool = False, dtype: str | None = None) -> Tensor:
-    return torch.mean(x, dim, keepdim, dtype=_DTYPES[dtype])
+def _mean(
+    input: Tensor, *, dim: Any = None, keepdim: bool = False, dtype: str | None = None
+) -> Tensor:
+    return torch.mean(input, dim, keepdim, dtype=_DTYPES[dtype])
 
 
-def _sum(x: Tensor, *, dim: Any = None, keepdim: bool = False, dtype: str | None = None) -> Tensor:
-    return torch.sum(x, dim, keepdim, dtype=_DTYPES[dtype])
+def _sum(
+    input: Tensor, *, dim: Any = None, keepdim: bool = False, dtype: str | None = None
+) -> Tensor:
+    return torch.sum(input, dim, keepdim, dtype=_DTYPES[dtype])
 
 
 def _with_sizes(
     run: Callable[[Tensor, tuple[int, ...]], Tensor], name: str
 ) -> Callable[..., Tensor]:
-    def call(x: Tensor, **args: Any) -> Tensor:
-        return run(x, _integers(args[name]))
+    def call(input: Tensor, **args: Any) -> Tensor:
+        return run(input, _integers(args[name]))
 
     return call
 
 
-def _chunk(x: Tensor, *, chunks: int, dim: int = 1) -> tuple[Tensor, ...]:
-    return torch.chunk(x, chunks, dim)
+def _chunk(input: Tensor, *, chunks: int, dim: int = 1) -> tuple[Tensor, ...]:
+    return torch.chunk(input, chunks, dim)
 
 
-def _split(x: Tensor, *, split_size: Any, dim: int = 1) -> tuple[Tensor, ...]:
-    return torch.split(x, split_size if isinstance(split_size, int) else list(split_size), dim)
+def _split(input: Tensor, *, split_size: Any, dim: int = 1) -> tuple[Tensor, ...]:
+    return torch.split(input, split_size if isinstance(split_size, int) else list(split_size), dim)
 
 
-def _unbind(x: Tensor, *, dim: int = 1) -> tuple[Tensor, ...]:
-    return torch.unbind(x, dim)
+def _unbind(input: Tensor, *, dim: int = 1) -> tuple[Tensor, ...]:
+    return torch.unbind(input, dim)
 
 
-def _squeeze(x: Tensor, *, dim: Any = None) -> Tensor:
-    return torch.squeeze(x) if dim is None else torch.squeeze(x, dim)
+def _squeeze(input: Tensor, *, dim: Any = None) -> Tensor:
+    return torch.squeeze(input) if dim is None else torch.squeeze(input, dim)
 
 
-def _roll(x: Tensor, *, shifts: Any, dims: Any = None) -> Tensor:
-    return torch.roll(x, shifts, () if dims is None else dims)
+def _roll(input: Tensor, *, shifts: Any, dims: Any = None) -> Tensor:
+    return torch.roll(input, shifts, () if dims is None else dims)
 
 
-def _gather(x: Tensor, index: Tensor, *, dim: int) -> Tensor:
-    return torch.gather(x, dim, index)
+def _gather(input: Tensor, index: Tensor, *, dim: int) -> Tensor:
+    return torch.gather(input, dim, index)
 
 
-def _positions(x: Tensor, *, dim: int) -> Tensor:
+def _positions(input: Tensor, *, dim: int) -> Tensor:
     """0 to n-1 along ``dim``, as a row of a batch of one."""
-    return torch.arange(x.shape[dim], device=x.device).unsqueeze(0)
+    return torch.arange(input.shape[dim], device=input.device).unsqueeze(0)
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -294,18 +259,18 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "neg": torch.neg,
     "abs": torch.abs,
     "clamp": torch.clamp,
-    "pow": _pow,
-    "multiply": _binary(torch.mul),
-    "floor_divide": _binary(torch.floor_divide),
-    "remainder": _binary(torch.remainder),
-    "maximum": _binary(_maximum),
-    "minimum": _binary(_minimum),
-    "eq": _binary(torch.eq),
-    "ne": _binary(torch.ne),
-    "gt": _binary(torch.gt),
-    "ge": _binary(torch.ge),
-    "lt": _binary(torch.lt),
-    "le": _binary(torch.le),
+    "pow": torch.pow,
+    "multiply": torch.mul,
+    "floor_divide": torch.floor_divide,
+    "remainder": torch.remainder,
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "eq": torch.eq,
+    "ne": torch.ne,
+    "gt": torch.gt,
+    "ge": torch.ge,
+    "lt": torch.lt,
+    "le": torch.le,
     "where": _where,
     "mean": _mean,
     "sum": _sum,

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lazyinspect.network.functions import function, names
-from lazyinspect.plan.ops import table
+from lazyinspect.network.functions import call_function, function, names
+from lazyinspect.plan.ops import eager, table
 from lazyinspect.plan.ops.base import Op
 
 X = torch.arange(1.0, 25.0).reshape(2, 3, 4) / 7
@@ -127,6 +127,15 @@ def test_function_leaves_its_sources_as_they_were(name: str) -> None:
     before = copy.deepcopy(sources)
     step(*sources)
     assert same(sources, before)
+
+
+@pytest.mark.parametrize("name", sorted(names()))
+def test_sources_may_go_by_the_names_that_the_table_gives_them(name: str) -> None:
+    sources, args = CALLS.get(name, ((X,), {}))
+    parameters = eager(table()[name]).inputs.parameters
+    if not parameters[0].variadic:
+        by_name = {p.name: value for p, value in zip(parameters, sources, strict=False)}
+        assert same(call_function(name, (), by_name, args), call_function(name, sources, {}, args))
 
 
 @pytest.mark.parametrize("name", ["add", "maximum", "pow", "where", "permute"])

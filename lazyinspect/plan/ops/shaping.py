@@ -416,7 +416,7 @@ def _one_hot_check(a: Args) -> None:
 
 
 def _one_hot(a: Args, x: Value) -> Value:
-    x = tensor(x, "tensor")
+    x = tensor(x)
     if x.dtype != "int64":
         raise ShapeError(f"expects int64 class indices, and gets {x.dtype}")
     return x.with_shape(*x.shape, a.num_classes)
@@ -592,7 +592,7 @@ ROWS: tuple[Op, ...] = (
     _function("tril", "diagonal: int = 0", _triangle),
     _function("flip", "*dims: int", _flip, _integers_check("dims")),
     _function("roll", "shifts: int[:], dims: int[:] | None = None", _roll, _roll_check),
-    _function("one_hot", "num_classes: int = -1", _one_hot, _one_hot_check, forward="tensor"),
+    _function("one_hot", "num_classes: int = -1", _one_hot, _one_hot_check),
     _function("positions", "dim: int", _positions),
     _function("pad", _PAD, _pad, _pad_check),
     _function("interpolate", _INTERPOLATE, _interpolate, _interpolate_check),
