@@ -34,7 +34,7 @@ from lazyinspect.lazy.errors import InferenceError, format_inputs, name_of
 from lazyinspect.lazy.initialisation import zeros_wanted
 from lazyinspect.lazy.placement import moved, placement
 from lazyinspect.lazy.tensors import is_uninitialised, take_data, uninitialised_like
-from lazyinspect.lazy.tracing import untraced
+from lazyinspect.lazy.tracing import no_entry, untraced
 from lazyinspect.lazy.transplant import (
     LazyState,
     adopt,
@@ -110,6 +110,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
 
     # The first forward
 
+    @no_entry
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # nn.Module's by name: torch.compile holds on to this method when the class has changed
         if "_lazy" not in self.__dict__:
@@ -321,10 +322,11 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         ]
         if wrong:
             raise InferenceError("\n\t".join(wrong))
+        unneeded = {name for name in lazy if name not in expected}
         undo = Undo(self)
         try:
             with torch.no_grad():
-                self._materialise(sizes, given)
+                self._materialise(sizes, given | unneeded)
             self._finalise()
         except BaseException:
             undo.restore()

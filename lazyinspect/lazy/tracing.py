@@ -6,24 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, TypeVar
 
-from torch._C._dynamo import eval_frame
+from torch._C import _dynamo
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def untraced(function: Function) -> Function:
-    """Run the function, and all it calls, in plain Python even below ``torch.compile``."""
+    """Mark a function: it and all it calls run in plain Python even below ``torch.compile``."""
+    function._torchdynamo_disable = True  # type: ignore[attr-defined]  # where calls are traced
+    _skip_frames(function, recursively=True)
+    return function
 
-    @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        callback = eval_frame.set_eval_frame(None)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            eval_frame.set_eval_frame(callback)
 
-    run._torchdynamo_disable = True  # type: ignore[attr-defined]  # the sign that it looks for
-    return run  # type: ignore[return-value]
+def no_entry(function: Function) -> Function:
+    """Mark a function: a graph may run through it, and none begins with it."""
+    _skip_frames(function, recursively=False)
+    return function
+
+
+def _skip_frames(function: Any, *, recursively: bool) -> None:
+    frames: Any = _dynamo.eval_frame
+    if not hasattr(frames, "set_code_exec_strategy"):  # torch before 2.7
+        frames.skip_code(function.__code__)
+        return
+    action = frames._FrameAction
+    inner = action.SKIP if recursively else action.DEFAULT
+    frames.set_code_exec_strategy(function.__code__, frames._FrameExecStrategy(action.SKIP, inner))

@@ -75,7 +75,11 @@ def test_torch_save_round_trip(case: Case, make: Make) -> None:
     assert same_state(eager, module)
 
 
-@both
+@pytest.mark.parametrize(
+    ("case", "make"),
+    # torch's lazy instance norms cannot run after a load: guarantee 2
+    [p for p in _both() if not ("InstanceNorm" in str(p.id) and "torch" in str(p.id))],
+)
 def test_loading_an_eager_checkpoint_gives_its_output(case: Case, make: Make) -> None:
     eager, module = case.make_eager().eval(), make().eval()
     module.load_state_dict(eager.state_dict())
