@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from op_draws import DTYPES, broadcasting, dims, dtypes, numbers, shapes, some
-from op_harness import EMPTY, Case, Deviation, _mutated, check_row, has_elements, register, sizes
+from op_harness import EMPTY, Case, Deviation, check_row, has_elements, register, sizes
+from op_mutations import mutated
 
 from lazyinspect.errors import ShapeError
 from lazyinspect.network import functions
@@ -168,7 +169,7 @@ register("stack", joined("stack"))
 register("matmul", matmul(), [EMPTY], macs=matrix_products)
 register(
     "scaled_dot_product_attention",
-    _mutated(attention()).filter(has_no_empty_source),
+    mutated(attention()).filter(has_no_empty_source),
     [NO_PROBABILITY, LOW_MASK],
     mutate=False,
 )
