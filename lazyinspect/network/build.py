@@ -90,7 +90,9 @@ class _Builder:
         built = self._container(graph, root)
         if scope:
             for user, targets in self.pending:
-                link(user, tuple(built.get_submodule(".".join(path)) for path in targets))
+                owners = [built.get_submodule(".".join(path[:-1])) for path in targets]
+                names = [path[-1] for path in targets]
+                link(user, tuple(zip(owners, names, strict=True)))
             self.pending = outer
         return built
 

@@ -44,8 +44,10 @@ class Graph(nn.Module):
         super().__init__()
         self._program = program
         self._functions = _functions(program)
-        # In a tuple, so that torch registers them with their owner alone
-        self._outside: tuple[nn.Module, ...] = ()
+        # Owner and attribute of what is used from outside. In tuples, so that torch registers a
+        # module with its owner alone; looked up at each call, so that one which is replaced there
+        # (quantised, converted to SyncBatchNorm) is replaced here
+        self._outside: tuple[tuple[nn.Module, str], ...] = ()
         for name, module in children.items():
             self.add_module(name, module)
         for name, parameter in (parameters or {}).items():
@@ -72,7 +74,8 @@ class Graph(nn.Module):
         if step.kind == "module":
             value = getattr(self, step.callee)(*values, **keywords)
         elif step.kind == "outside":
-            value = self._outside[step.outside](*values, **keywords)
+            owner, name = self._outside[step.outside]
+            value = getattr(owner, name)(*values, **keywords)
         else:
             observer = self._observer
             if observer is not None:
@@ -164,6 +167,6 @@ def _bind(
     return tuple([given[name] for name in names])
 
 
-def link(graph: Graph, outside: tuple[nn.Module, ...]) -> None:
-    """Hand a graph the modules that it uses and another container owns."""
+def link(graph: Graph, outside: tuple[tuple[nn.Module, str], ...]) -> None:
+    """Tell a graph where the modules are that it uses and another container owns."""
     graph._outside = outside

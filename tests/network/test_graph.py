@@ -74,8 +74,8 @@ def test_a_block_has_a_scope_of_its_own() -> None:
     deep_out = deep.step("again", use("fc"), deep.value(0))
     body = block.graph(block.step("deep", deep.graph(deep_out), fc))
     net = built(chain(fc=leaf("Linear", in_features=4, out_features=4), a=body, b=body))
-    assert net.a.deep._outside[0] is net.a.fc
-    assert net.b.deep._outside[0] is net.b.fc
+    assert net.a.deep._outside == ((net.a, "fc"),)
+    assert net.b.deep._outside == ((net.b, "fc"),)
 
 
 @pytest.mark.parametrize("duplicate", ["deepcopy", "pickle", "save"])
@@ -91,12 +91,20 @@ def test_a_copy_computes_the_same_with_modules_of_its_own(duplicate: str) -> Non
         torch.save(net, file)
         file.seek(0)
         other = torch.load(file, weights_only=False)
-    assert other.sub._outside[0] is other.m is not net.m
+    assert other.sub._outside[0][0] is other
+    assert other.m is not net.m
     for one, two in zip(net(x, y), other(x, y), strict=True):
         assert torch.equal(one, two)
     with torch.no_grad():
         net.m.weight.zero_()
     assert not torch.equal(net(x, y)[0], other(x, y)[0])
+
+
+def test_a_used_module_that_is_replaced_is_replaced_wherever_it_is_used() -> None:
+    net = built(sharing())
+    x, y = torch.randn(2, 4), torch.randn(2, 4)
+    net.m = nn.Identity()
+    assert torch.equal(net(x, y)[0], torch.tanh(y) + y)
 
 
 def test_moving_a_network_moves_what_it_uses() -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import pickle
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +201,15 @@ def test_a_materialised_network_compiles_whole_and_exports() -> None:
     assert torch.allclose(compiled(x, x), expected, atol=1e-6)
     exported = torch.export.export(network, (x, x))
     assert torch.allclose(exported.module()(x, x), expected, atol=1e-6)
+
+
+def test_a_network_is_freed_without_the_garbage_collector() -> None:
+    plan = plan_of(NET)
+    network = materialised(plan)
+    freed = weakref.ref(network.fc.weight)
+    gc.disable()
+    try:
+        del network
+        assert freed() is None
+    finally:
+        gc.enable()
