@@ -548,6 +548,8 @@ def _interpolate(a: Args, x: Value) -> Value:
         )
     if not (is_float(x.dtype) or (x.dtype == "uint8" and a.mode in _TAKES_BYTES)):
         raise refuse(x.dtype, "floating-point")
+    if a.mode == "lanczos" and x.dtype in ("float16", "bfloat16"):
+        raise refuse(x.dtype, "float32 or float64")
     spatial = x.shape[2:]
     given = a.size if a.size is not None else a.scale_factor
     if isinstance(given, tuple) and len(given) != len(spatial):
