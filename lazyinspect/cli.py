@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from lazyinspect._version import __version__
-from lazyinspect.cli import values
+from lazyinspect import options
 from lazyinspect.errors import LazyinspectError, NetworkError, Problem
 from lazyinspect.files import replace_file, writing
 
@@ -150,19 +150,19 @@ def run(
     from lazyinspect.render.paint import printable
 
     shared: dict[str, Any] = {
-        "set": dict(map(values.setting, set_ or ())),
-        "input": values.shapes(input_ or ()),
+        "set": dict(map(options.setting, set_ or ())),
+        "input": options.shapes(input_ or ()),
         "batch": batch,
         "allow": tuple(allow or ()),
         "dtype": dtype.value,
     }
-    limit = None if memory_limit is None else values.size(memory_limit)
+    limit = None if memory_limit is None else options.size(memory_limit)
     layout = _layout(
         sys.stdout,
         no_color or context.obj or output is not None,
         depth=depth,
         fold=fold,
-        columns=values.columns(columns),
+        columns=options.columns(columns),
         array=variant == "all",
     )
     loaded = api.load(spec)
@@ -262,7 +262,7 @@ def _run(given: Sequence[str]) -> int:
     if given == ["--version"]:
         outcome: Any = [f"lazyinspect {__version__}\n"]
     else:
-        command = values.without_pydantic(typer.main.get_command(app))
+        command = options.without_pydantic(typer.main.get_command(app))
         outcome = command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
     code = outcome if isinstance(outcome, int) else 0
     for text in ("",) if isinstance(outcome, int) else outcome:
