@@ -100,7 +100,8 @@ def _construct(
     try:
         with torch.device("meta"):
             module = cls(**{**factory, **given})
-        return module, given
+        # as the network does with a class that takes no dtype
+        return module if factory else module.to(getattr(torch, dtype)), given
     except Exception as error:
         raise ArgumentError(f"refuses these arguments: {_first_line(error)}") from None
     finally:

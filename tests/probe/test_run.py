@@ -179,6 +179,32 @@ def test_a_run_is_verified_in_every_dtype(dtype: str) -> None:
     assert probed.verified.mismatches == ()
 
 
+OWN = """
+import torch
+from torch import nn
+
+class Scale(nn.Module):
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(features))
+
+    def forward(self, input):
+        return input * self.weight
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_a_class_that_takes_no_dtype_gets_the_networks(
+    dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_layers_of_a_dtype.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    name = "own_layers_of_a_dtype.Scale"
+    plan = plan_of(f"input: [1, 3]\nlayers: [{name}: 3]", allow=(name,), dtype=dtype)
+    assert probe(plan, time=False).verified.layers == 1
+    assert materialised(plan)[0].weight.dtype == getattr(torch, dtype)
+
+
 def test_classes_of_the_users_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_layers_to_run.py").write_text(
         "from torch import nn\n\nclass Swish(nn.Module):\n"
