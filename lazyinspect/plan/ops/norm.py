@@ -74,8 +74,10 @@ def _moment_weights(a: Args) -> tuple[Weight, ...]:
 
 def _check_moments(a: Args) -> None:
     require_at_least(a, 0, "num_features")
+    # figures of the batch itself, which no running ones stand in for, may have no variance
     if a.eps < 0 or (a.eps == 0 and not a.track_running_stats):
-        raise ArgumentError(f"expects eps above 0, and gets {a.eps}", argument="eps")
+        bound = "of at least 0" if a.track_running_stats else "above 0"
+        raise ArgumentError(f"expects eps {bound}, and gets {a.eps}", argument="eps")
 
 
 def _check_instance(a: Args) -> None:
