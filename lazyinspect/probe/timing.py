@@ -53,11 +53,11 @@ class EventStopwatch:
     """Marks by the accelerator's own events: nothing waits while the network runs."""
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self._event = torch.get_device_module(device).Event
         self._synchronise = synchroniser(device)
 
     def mark(self) -> Any:
-        event = torch.Event(device=self._device, enable_timing=True)
+        event = self._event(enable_timing=True)
         event.record()
         return event
 

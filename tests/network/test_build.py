@@ -56,6 +56,19 @@ layers: [{LazyConv2d: [4, 3], become: FakeQuantConv2d}]
     assert type(net[0]) is lazy.FakeQuantConv2d
 
 
+def test_a_lazy_layer_becomes_a_class_of_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_layers_to_become.py").write_text(
+        "from torch import nn\n\nclass Quiet(nn.Conv2d):\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    conv = leaf("LazyConv2d", become="own_layers_to_become.Quiet", out_channels=4, kernel_size=3)
+    net = build(HandPlan(chain(conv=conv)))
+    net(torch.zeros(1, 3, 8, 8))
+    assert type(net.conv).__name__ == "Quiet" and net.conv.in_channels == 3
+
+
 def test_layers_given_as_arguments_are_built() -> None:
     encoder = LayerValue("TransformerEncoderLayer", {"d_model": 8, "nhead": 2, "batch_first": True})
     norm = LayerValue("LayerNorm", {"normalized_shape": (8,)})
