@@ -98,9 +98,7 @@ def materialised(
     Its parameters are drawn from torch's own generators, as any network's.
 
     Raises:
-        SpecError: as :func:`probe`, and so for the others.
-        NetworkError: ...
-        InternalError: ...
+        SpecError, NetworkError, InternalError: as :func:`probe`.
     """
     where = resolve_device(device)
     _require_memory(plan, where, memory_limit)
