@@ -24,7 +24,8 @@ from lazyinspect.shapes import (
     promote,
 )
 
-_NUMBER = "bool | float | None = None"
+# null is no number: what stands for it is the second source
+_NUMBER = "bool | float = None"
 _OTHER = f"other: {_NUMBER}"
 
 
