@@ -30,17 +30,20 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from lazyinspect.lazy.become import Become, check_target, eager_class, inherited_target
+from lazyinspect.lazy.checkpoint import take_shapes
 from lazyinspect.lazy.errors import InferenceError, format_inputs, name_of
 from lazyinspect.lazy.initialisation import zeros_wanted
-from lazyinspect.lazy.placement import moved, placement
-from lazyinspect.lazy.tensors import is_uninitialised, take_data, uninitialised_like
+from lazyinspect.lazy.placement import apply_to_shapeless, placement
 from lazyinspect.lazy.tracing import no_entry, untraced
 from lazyinspect.lazy.transplant import (
     LazyState,
     adopt,
     check_agreement,
+    fill,
     forget_shapes,
+    is_fresh,
     keep_placement_in_copies,
+    lay_out,
     lazy_tensors,
     pairs,
 )
@@ -105,6 +108,14 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         """
         return None
 
+    def shapes(self, sizes: Mapping[str, Any]) -> Mapping[str, tuple[int, ...]] | None:
+        """Shapes of all tensors by name, given the arguments in ``infers``; None: ask a reference.
+
+        Optional, and faster than building one. For an eager class that keeps those arguments as
+        attributes of their names, and whose ``reset_parameters`` initialises every tensor.
+        """
+        return None
+
     def materialised(self) -> None:
         """Called when all tensors have their shape, before the class changes."""
 
@@ -121,6 +132,8 @@ class LazyMixin(LazyModuleMixin, nn.Module):
     def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         state = self._lazy
         try:
+            if self._compiled_call_impl is not None:  # module.compile(): from the next call on
+                return nn.Module._call_impl(self, *args, **kwargs)  # type: ignore[no-untyped-call]
             return nn.Module.__call__(self, *args, **kwargs)
         except BaseException as error:
             if state.undo is not None:
@@ -151,6 +164,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         undo = Undo(module)
         lazy_class, state = type(module), module.__dict__["_lazy"]
         try:
+            # tensors made in inference mode could not be trained afterwards
             with torch.inference_mode(False), torch.no_grad():
                 module.initialize_parameters(*args, **(kwargs or {}))
             if module.has_uninitialized_params():
@@ -221,6 +235,14 @@ class LazyMixin(LazyModuleMixin, nn.Module):
 
     def _materialise(self, sizes: Mapping[str, Any], given: Collection[str] = ()) -> None:
         """Give every tensor its shape, and its first value unless it is ``given`` one later."""
+        shapes = None if given else self.shapes(sizes)
+        if shapes is not None and is_fresh(self, shapes):
+            fill(self, shapes, sizes)
+            if not zeros_wanted():
+                self.reset_parameters()
+            lay_out(self)
+            self.materialised()
+            return
         device, dtype = placement(self)
         draw = not zeros_wanted() and any(name not in given for name, _ in lazy_tensors(self))
         place = device if draw else torch.device("meta")
@@ -271,7 +293,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
     ) -> None:
         if "_lazy" in self.__dict__:
             try:
-                self._take_shapes(state_dict, prefix)
+                take_shapes(self, state_dict, prefix)
             except InferenceError as error:
                 error_msgs.append(str(error))
                 return
@@ -287,61 +309,6 @@ class LazyMixin(LazyModuleMixin, nn.Module):
             error_msgs,
         )
 
-    def _take_shapes(self, state_dict: Mapping[str, Any], prefix: str) -> None:
-        """Materialise from a checkpoint; the caller loads the values.
-
-        Raises:
-            InferenceError: a tensor there is not of the shape that this module's has.
-        """
-        shapes = {
-            key[len(prefix) :]: tuple(value.shape)
-            for key, value in state_dict.items()
-            if key.startswith(prefix)
-            and isinstance(value, torch.Tensor)
-            and not is_uninitialised(value)
-        }
-        lazy = dict(lazy_tensors(self))
-        given = lazy.keys() & shapes.keys()
-        if not given:
-            return
-        try:
-            inferred = self.infer_from_state(shapes)
-        except (KeyError, IndexError):
-            inferred = None
-        if inferred is None:
-            self._keep_values(lazy, shapes, prefix)
-            return
-        sizes = self._checked(inferred, lambda: f"the checkpoint's `{prefix}` tensors")
-        reference = self._reference(sizes, torch.device("meta"), None)
-        expected = dict([*reference.named_parameters(), *reference.named_buffers()])
-        wrong = [
-            f"size mismatch for {prefix}{name}: copying a param with shape {list(shape)} from "
-            f"checkpoint, the shape in {name_of(self)} is {list(expected[name].shape)}."
-            for name, shape in shapes.items()
-            if name in expected and tuple(expected[name].shape) != shape
-        ]
-        if wrong:
-            raise InferenceError("\n\t".join(wrong))
-        unneeded = {name for name in lazy if name not in expected}
-        undo = Undo(self)
-        try:
-            with torch.no_grad():
-                self._materialise(sizes, given | unneeded)
-            self._finalise()
-        except BaseException:
-            undo.restore()
-            raise
-
-    def _keep_values(
-        self, lazy: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], prefix: str
-    ) -> None:
-        """Let tensors of a checkpoint in that do not tell the sizes; the module stays lazy."""
-        if any("." in name for name in lazy):
-            names = ", ".join(f"{prefix}{name}" for name in sorted(lazy.keys() & shapes.keys()))
-            raise InferenceError(f"{name_of(self)} cannot tell its sizes from {names} alone")
-        for name in lazy.keys() & shapes.keys():
-            lazy[name].materialize(shapes[name])
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         keep_placement_in_copies(self)
@@ -350,34 +317,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         state = self.__dict__.get("_lazy")
         if state is None:
             return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        tables: tuple[dict[str, Any], ...] = (self._parameters, self._buffers)
-        before = [
-            (table, name, tensor, type(tensor))
-            for table in tables
-            for name, tensor in table.items()
-            if is_uninitialised(tensor)
-        ]
-        names = {id(tensor): name for _, name, tensor, _ in before}
-        applied: dict[int, torch.Tensor] = {}
-
-        def apply(tensor: torch.Tensor) -> torch.Tensor:
-            name = names.get(id(tensor))
-            if name is None:
-                return fn(tensor)
-            result = moved(fn, tensor, state.ranks.get(name, 1), state.formats, name)
-            applied[id(tensor)] = result
-            return result
-
-        super()._apply(apply, recurse)  # type: ignore[no-untyped-call]
-        for table, name, tensor, lazy_class in before:
-            result = applied[id(tensor)]
-            if isinstance(tensor, nn.Parameter):
-                # of another kind of device, or swapped, it has become an ordinary one
-                if not is_uninitialised(table[name]):
-                    take_data(table[name], lazy_class, result.device, result.dtype)
-            else:
-                table[name] = uninitialised_like(tensor, result.device, result.dtype)
-        return self
+        return apply_to_shapeless(self, super()._apply, fn)
 
     def extra_repr(self) -> str:
         """As what the module is to become prints itself."""

@@ -18,6 +18,7 @@ class _LazyConv(LazyMixin):
     """Constructor and inference of the lazy convolutions."""
 
     infers = ("in_channels",)
+    out_channels: int
     groups: int
     kernel_size: tuple[int, ...]
 
@@ -54,6 +55,11 @@ class _LazyConv(LazyMixin):
 
     def infer_from_state(self, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any]:
         return {"in_channels": shapes["weight"][1] * self.groups}
+
+    def shapes(self, sizes: Mapping[str, Any]) -> Mapping[str, tuple[int, ...]]:
+        inputs = sizes["in_channels"] // self.groups
+        weight = (self.out_channels, inputs, *self.kernel_size)
+        return {"weight": weight, "bias": (self.out_channels,)}
 
 
 class LazyConv1d(_LazyConv, nn.Conv1d):
@@ -126,6 +132,7 @@ class _LazyConvTranspose(LazyMixin):
     """Constructor and inference of the lazy transposed convolutions."""
 
     infers = ("in_channels",)
+    out_channels: int
     groups: int
     kernel_size: tuple[int, ...]
 
@@ -164,6 +171,10 @@ class _LazyConvTranspose(LazyMixin):
 
     def infer_from_state(self, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any]:
         return {"in_channels": shapes["weight"][0]}
+
+    def shapes(self, sizes: Mapping[str, Any]) -> Mapping[str, tuple[int, ...]]:
+        weight = (sizes["in_channels"], self.out_channels // self.groups, *self.kernel_size)
+        return {"weight": weight, "bias": (self.out_channels,)}
 
 
 class LazyConvTranspose1d(_LazyConvTranspose, nn.ConvTranspose1d):

@@ -39,7 +39,7 @@ def name_of(module: nn.Module) -> str:
 
 def format_input(value: Any) -> str:
     """An input for a message: ``[1, 3, 28, 28]`` for a tensor."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, torch.Tensor) and not value.is_nested:
         return "[" + ", ".join(str(int(size)) for size in value.shape) + "]"
     return type(value).__name__
 

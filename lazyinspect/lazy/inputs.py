@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.fx import Proxy
 
 from lazyinspect.lazy.errors import InferenceError, format_input, name_of
 
@@ -14,8 +15,10 @@ from lazyinspect.lazy.errors import InferenceError, format_input, name_of
 def tensor_of(module: nn.Module, value: Any, argument: str = "input") -> torch.Tensor:
     """The input itself, if it is a tensor."""
     if not isinstance(value, torch.Tensor):
+        hint = ": run a forward before tracing" if isinstance(value, Proxy) else ""
         raise InferenceError(
-            f"{name_of(module)} expects a tensor as {argument}, and gets {type(value).__name__}"
+            f"{name_of(module)} expects a tensor as {argument}, and gets "
+            f"{type(value).__name__}{hint}"
         )
     return value
 
@@ -54,7 +57,7 @@ def last_size(module: nn.Module, value: Any, argument: str = "input") -> int:
         raise InferenceError(
             f"{name_of(module)} expects {argument} to have a dimension, and gets a scalar"
         )
-    return int(tensor.shape[-1])
+    return int(tensor.size(-1))
 
 
 def divisible(module: nn.Module, size: int, by: int, what: str, divisor: str, value: Any) -> int:

@@ -50,6 +50,12 @@ class LazyLinear(LazyMixin, nn.Linear):
     def infer_from_state(self, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any]:
         return {"in_features": shapes["weight"][1]}
 
+    def shapes(self, sizes: Mapping[str, Any]) -> Mapping[str, tuple[int, ...]]:
+        return {
+            "weight": (self.out_features, sizes["in_features"]),
+            "bias": (self.out_features,),
+        }
+
 
 class LazyBilinear(LazyMixin, nn.Bilinear):
     """A ``Bilinear`` whose ``in1_features`` and ``in2_features`` the first forward infers.

@@ -20,16 +20,22 @@ def _bias(bias: bool) -> dict[str, bool]:
     return {} if bias else {"bias": False}
 
 
+_TENSORS = ("weight", "bias", "running_mean", "running_var")
+
+
 class _LazyStatistics(LazyMixin):
     """What the lazy batch and instance norms share."""
 
     infers = ("num_features",)
 
     def infer_from_state(self, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any]:
-        for name in ("weight", "bias", "running_mean", "running_var"):
+        for name in _TENSORS:
             if name in shapes:
                 return {"num_features": shapes[name][0]}
         raise KeyError("num_features")
+
+    def shapes(self, sizes: Mapping[str, Any]) -> Mapping[str, tuple[int, ...]]:
+        return dict.fromkeys(_TENSORS, (sizes["num_features"],))
 
     def materialised(self) -> None:
         if zeros_wanted():

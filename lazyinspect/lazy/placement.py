@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
 
-from lazyinspect.lazy.tensors import is_uninitialised
+from lazyinspect.lazy.tensors import is_uninitialised, take_data, uninitialised_like
 
+Apply: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -30,8 +31,8 @@ def placement(module: nn.Module) -> tuple[torch.device, torch.dtype | None]:
     return torch.device("cpu"), None
 
 
-def moved(
-    fn: Callable[[torch.Tensor], torch.Tensor],
+def _moved(
+    fn: Apply,
     tensor: Any,
     rank: int,
     formats: dict[str, torch.memory_format],
@@ -62,3 +63,45 @@ def moved(
         elif result.is_contiguous(memory_format=_FORMATS[rank]):
             formats[name] = _FORMATS[rank]
     return torch.empty(0, device=result.device, dtype=result.dtype)
+
+
+def apply_to_shapeless(module: nn.Module, apply: Callable[[Apply], Any], fn: Apply) -> nn.Module:
+    """``nn.Module._apply`` for a lazy module: ``to``, ``half``, ``to_empty`` and their kin.
+
+    Args:
+        module: the lazy module.
+        apply: the eager class's ``_apply``, bound to it.
+        fn: what is to be done to each tensor.
+
+    Raises:
+        RuntimeError: it needs data (``share_memory``).
+    """
+    state = module.__dict__["_lazy"]
+    tables: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+    before = [
+        (table, name, tensor, type(tensor))
+        for table in tables
+        for name, tensor in table.items()
+        if is_uninitialised(tensor)
+    ]
+    names = {id(tensor): name for _, name, tensor, _ in before}
+    applied: dict[int, torch.Tensor] = {}
+
+    def shapeless(tensor: torch.Tensor) -> torch.Tensor:
+        name = names.get(id(tensor))
+        if name is None:
+            return fn(tensor)
+        result = _moved(fn, tensor, state.ranks.get(name, 1), state.formats, name)
+        applied[id(tensor)] = result
+        return result
+
+    apply(shapeless)
+    for table, name, tensor, lazy_class in before:
+        result = applied[id(tensor)]
+        if isinstance(tensor, nn.Parameter):
+            # of another kind of device, or swapped, it has become an ordinary one
+            if not is_uninitialised(table[name]):
+                take_data(table[name], lazy_class, result.device, result.dtype)
+        else:
+            table[name] = uninitialised_like(tensor, result.device, result.dtype)
+    return module

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import parameter as torch_parameter
 
 from lazyinspect.lazy.errors import InferenceError, name_of
+from lazyinspect.lazy.initialisation import zeros_wanted
 from lazyinspect.lazy.tensors import (
     UninitializedBuffer,
     UninitializedParameter,
@@ -119,6 +120,41 @@ def check_agreement(module: nn.Module, own: nn.Module, like: nn.Module) -> None:
                     f"and has one of {list(tensor.shape)} already (shared with another module, or "
                     "loaded)"
                 )
+
+
+def is_fresh(module: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether ``shapes`` names exactly the tensors that are shapeless: none shared, none added."""
+    if module._modules:
+        return False
+    tensors: dict[str, Any] = {**module._parameters, **module._buffers}
+    return all(
+        is_uninitialised(tensor) == (name in shapes)
+        for name, tensor in tensors.items()
+        if tensor is not None
+    )
+
+
+def fill(
+    module: nn.Module, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[str, Any]
+) -> None:
+    """Give a fresh module tensors of these shapes, zeros or not yet initialised, and its sizes."""
+    make = torch.zeros if zeros_wanted() else torch.empty
+    tables: tuple[_Table, ...] = (module._parameters, module._buffers)
+    with torch._C.DisableTorchFunctionSubclass():
+        for table in tables:
+            for name, tensor in table.items():
+                if tensor is not None and name in shapes:
+                    data = make(shapes[name], dtype=tensor.dtype, device=tensor.device)
+                    give_data(tensor, data)
+    module.__dict__.update(sizes)
+
+
+def lay_out(module: nn.Module) -> None:
+    """Give initialised tensors the memory format that was asked for."""
+    for name, layout in module.__dict__["_lazy"].formats.items():
+        tensor = module._parameters[name]
+        assert tensor is not None
+        tensor.data = tensor.data.contiguous(memory_format=layout)
 
 
 def adopt(own: nn.Module, like: nn.Module) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 import pytest
 import torch
-from lazy_cases import CASES, ONE_OF_EACH, Case, attributes, same_state, tensors_of
+from lazy_cases import CASES, IN_TORCH, ONE_OF_EACH, Case, attributes, same_state, tensors_of
 from torch import nn
 from torch.nn.parameter import UninitializedParameter, is_lazy
 
@@ -195,3 +196,57 @@ def _arguments(module: nn.Module) -> dict[str, object]:
     if isinstance(module, lazy.LazyFakeQuantConv2d):
         given["quantize_qrange"] = module.quantize_qrange
     return {name: value for name, value in given.items() if name in names}
+
+
+@each_class
+def test_a_pickled_materialised_module_needs_no_lazyinspect(case: Case) -> None:
+    module = case.make_lazy()
+    module(*case.inputs())
+    own = b"lazyinspect" if not isinstance(module, lazy.FakeQuantConv2d) else b"LazyMixin"
+    assert own not in pickle.dumps(module)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_stacks_of_lazy_transformer_layers_are_materialised(training: bool) -> None:
+    x = torch.randn(2, 5, 8)
+    layer = lazy.LazyTransformerEncoderLayer(2, 16, dropout=0.0, batch_first=True)
+    encoder = nn.TransformerEncoder(layer, 2).train(training)
+    first = encoder(x)
+    assert [type(child) for child in encoder.layers] == [nn.TransformerEncoderLayer] * 2
+    assert torch.allclose(encoder(x), first, atol=1e-6)
+    decoder_layer = lazy.LazyTransformerDecoderLayer(2, 16, batch_first=True)
+    decoder = nn.TransformerDecoder(decoder_layer, 2).train(training)
+    assert decoder(x, x).shape == x.shape
+    assert [type(child) for child in decoder.layers] == [nn.TransformerDecoderLayer] * 2
+
+
+def test_packed_sequences_tell_the_features() -> None:
+    layer = lazy.LazyLSTM(6)
+    packed = nn.utils.rnn.pack_padded_sequence(torch.randn(5, 2, 4), torch.tensor([5, 3]))
+    layer(packed)
+    assert layer.input_size == 4
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_nested_tensors_tell_the_features() -> None:
+    layer = lazy.LazyLinear(3)
+    nested = torch.nested.nested_tensor([torch.randn(2, 8), torch.randn(3, 8)])
+    assert layer(nested).size(2) == 3
+
+
+@pytest.mark.parametrize("case", IN_TORCH, ids=lambda case: case.name.split("(")[0])
+def test_shapes_told_and_shapes_of_a_reference_are_one(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for told in (True, False):
+        torch.manual_seed(11)
+        module = case.make_lazy()
+        if not told:
+            monkeypatch.setattr(type(module), "shapes", lambda *_: None)
+        module(*case.inputs())
+        made.append((module, torch.get_rng_state()))
+    (first, state), (second, other) = made
+    assert same_state(first, second)
+    assert attributes(first) == attributes(second)
+    assert torch.equal(state, other)

@@ -171,6 +171,23 @@ def test_guarantee_02_another_checkpoint_is_refused(module: Any, other: Any) -> 
     assert snapshot(lazy_module) == before
 
 
+@pytest.mark.parametrize(
+    ("make", "state"),
+    [
+        (lambda: LazyConv2d(4, 3), {"weight": torch.ones(4)}),
+        (lambda: lazy.LazyBilinear(4), {"weight": torch.ones(4, 2)}),
+        (lambda: lazy.LazyLinear(4), {"weight": torch.ones(4, 0)}),
+        (lambda: lazy.LazyMultiheadAttention(3), {"in_proj_weight": torch.ones(12, 4)}),
+    ],
+)
+def test_guarantee_02_shapes_that_no_size_gives_are_refused(make: Any, state: Any) -> None:
+    module = make()
+    before = snapshot(module)
+    with pytest.raises(RuntimeError, match="loading state_dict for Lazy"):
+        module.load_state_dict(state, strict=False)
+    assert snapshot(module) == before
+
+
 def test_guarantee_02_torch_asserts_after_a_partial_load() -> None:
     module = nn.LazyConv2d(4, 3)
     module.load_state_dict({"weight": torch.ones(4, 2, 3, 3)}, strict=False)
@@ -603,6 +620,9 @@ def test_guarantee_11_compile_of_one_layer_and_in_place() -> None:
     layer = LazyConv2d(8, 3)
     assert torch.compile(layer, dynamic=True, backend="eager")(IMAGE).shape == (2, 8, 6, 6)
     assert type(layer) is nn.Conv2d
+    layer = LazyConv2d(8, 3)
+    layer.compile(backend="eager")
+    assert layer(IMAGE).shape == layer(IMAGE).shape == (2, 8, 6, 6)
     network = _network(lazy)
     network.compile(backend="eager")
     assert network(IMAGE).shape == (2, 5)
@@ -688,6 +708,11 @@ def test_guarantee_13_two_inputs_that_disagree() -> None:
 def test_guarantee_13_what_is_no_tensor() -> None:
     with pytest.raises(InferenceError, match="expects a tensor as input, and gets list"):
         LazyConv2d(8, 3)([1, 2])
+
+
+def test_guarantee_13_tracing_before_the_first_forward_says_what_to_do() -> None:
+    with pytest.raises(InferenceError, match="gets Proxy: run a forward before tracing"):
+        torch.fx.symbolic_trace(nn.Sequential(LazyConv2d(8, 3)))
 
 
 def test_guarantee_13_a_failure_of_torch_itself_notes_the_layer_and_its_input() -> None:
