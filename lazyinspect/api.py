@@ -7,9 +7,7 @@ planning needs none.
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
@@ -19,6 +17,7 @@ from lazyinspect.plan.lint import with_lint
 from lazyinspect.plan.ops import table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.plan import Plan, environment_of, make_plan
+from lazyinspect.plan.quiet import importing_torch
 from lazyinspect.report import Report
 from lazyinspect.spec.grammar import GrammarError, parse_spec
 from lazyinspect.spec.model import Spec
@@ -136,10 +135,9 @@ def build(
     planned = plan(
         spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
     )
-    with _torch():
+    with importing_torch():
         from lazyinspect.probe import materialised
-
-        return materialised(planned, device=device, init=init, memory_limit=memory_limit)
+    return materialised(planned, device=device, init=init, memory_limit=memory_limit)
 
 
 def run(
@@ -177,20 +175,20 @@ def run(
     )
     if device == "meta":
         return planned.report()
-    with _torch():
+    with importing_torch():
         from lazyinspect.probe import probe
 
-        probed = probe(
-            planned,
-            device=device,
-            train=train,
-            time=time,
-            warmup=warmup,
-            runs=runs,
-            seed=seed,
-            init=init,
-            memory_limit=memory_limit,
-        )
+    probed = probe(
+        planned,
+        device=device,
+        train=train,
+        time=time,
+        warmup=warmup,
+        runs=runs,
+        seed=seed,
+        init=init,
+        memory_limit=memory_limit,
+    )
     return planned.report(
         environment=environment_of(probed.device, probed.device_name),
         rows=probed.rows,
@@ -219,13 +217,3 @@ def schema() -> dict[str, Any]:
     from lazyinspect.plan.schema import schema as build_schema
 
     return build_schema()
-
-
-@contextmanager
-def _torch() -> Iterator[None]:
-    """Import torch without its complaint that numpy is missing: nothing here uses numpy."""
-    if "torch" not in sys.modules:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Failed to initialize NumPy", UserWarning)
-            import torch  # noqa: F401
-    yield

@@ -7,6 +7,7 @@ the commands, so that ``--help`` loads neither torch nor yaml.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from lazyinspect._version import __version__
 from lazyinspect import options
+from lazyinspect._version import __version__
 from lazyinspect.errors import LazyinspectError, NetworkError, Problem
 from lazyinspect.files import replace_file, writing
 
@@ -230,12 +231,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # importing torch makes a million objects that stay: collecting them again and again takes
+    # a tenth of a run, and a command is over before it would pay
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         return _guarded(given)
     except (BrokenPipeError, SystemExit):
         # the reader has gone (typer exits on that); what is buffered must not fail again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _guarded(given: Sequence[str]) -> int:

@@ -25,6 +25,7 @@ def layer_class(name: str, mark: Mark | None = None) -> type[nn.Module]:
 
 def class_name(cls: type[nn.Module]) -> str:
     """The inverse of :func:`layer_class`."""
-    if cls.__module__.split(".")[0] in ("torch", "lazyinspect"):
-        return cls.__name__
+    name = cls.__name__
+    if getattr(nn, name, None) is cls or cls.__module__.split(".")[0] == "lazyinspect":
+        return name
     return f"{cls.__module__}.{cls.__qualname__}"

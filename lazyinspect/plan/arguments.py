@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, Mark, OpError, Problem, SpecError
-from lazyinspect.plan import sources as src
+from lazyinspect.plan.frame import Val
 from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.scope import LayerArg, type_problem
-from lazyinspect.plan.sources import Sourced, Walk
+from lazyinspect.plan.sources import Sourced
 from lazyinspect.shapes import TensorType
 from lazyinspect.spec.model import ArgsExpr, Expr, GraphSpec, StepSpec
 from lazyinspect.spec.names import did_you_mean
@@ -18,6 +18,7 @@ from lazyinspect.spec.names import did_you_mean
 def op_problem(error: OpError, step: StepSpec, found: str = "") -> Problem:
     """An OpError at the step's place: a wrong argument at the argument, a shape at the op."""
     message = error.message
+    help = error.help.replace("the signature is (", f"the signature is {step.op}(")
     if message[:1].islower():
         message = f"{step.op} {message}"
     elif message[:1] == "`":
@@ -26,20 +27,16 @@ def op_problem(error: OpError, step: StepSpec, found: str = "") -> Problem:
         mark = step.mark
         if error.argument is not None:
             mark = argument_mark(step.args, error.argument, step.op) or mark
-        return Problem("bad-argument", message, mark, help=error.help)
-    return Problem("shape-mismatch", message, step.mark, found, error.help)
+        return Problem("bad-argument", message, mark, help=help)
+    return Problem("shape-mismatch", message, step.mark, found, help)
 
 
-def flowing(step: StepSpec, walk: Walk) -> str:
+def flowing(first: Val | None) -> str:
     """What flows into a step that refuses it; of a flattened input, what it was before."""
-    try:
-        first = src.resolve(step, walk).first()
-    except SpecError:
-        return ""
     if first is None or not isinstance(first.type, TensorType):
         return ""
     text = f"input is {first.type}"
-    made = walk.frame.block.modules.get((id(first.frame), first.slot))
+    made = first.frame.block.modules.get((id(first.frame), first.slot))
     if made is None or first.path:
         return text
     call = made[1]
@@ -124,8 +121,17 @@ def block_arguments(
 
 
 def block_inputs(step: StepSpec, body: GraphSpec, sourced: Sourced) -> list[Any]:
-    """Operands in the order of the block's inputs."""
-    names = [label for label, _ in body.inputs or ()] or ["input"]
+    """Operands in the order of the block's inputs. Raises SpecError."""
+    names = tuple(label for label, _ in body.inputs or ()) or ("input",)
+    return inputs_in_order(step, names, sourced)
+
+
+def inputs_in_order(step: StepSpec, names: tuple[str, ...], sourced: Sourced) -> list[Any]:
+    """Operands in the order of a graph's inputs.
+
+    Raises:
+        SpecError: too many, too few, or an unknown name.
+    """
     found = dict(zip(names, sourced.positional, strict=False))
     extra = len(sourced.positional) - len(names)
     for key, value in sourced.keywords.items():

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map_only
 
 from lazyinspect.errors import ArgumentError, Mark, Problem, ShapeError, SpecError
@@ -50,16 +51,6 @@ def apply(
     """
     cls = resolve_class(name, allow) if "." in name else getattr(nn, name)
     module, given = _construct(cls, name, positional, keywords, dtype)
-    weights = tuple(
-        [
-            Weight(key, tuple(p.shape), False, _dtype_name(p.dtype, dtype), p.requires_grad)
-            for key, p in module.named_parameters()
-        ]
-        + [
-            Weight(key, tuple(b.shape), True, _dtype_name(b.dtype, dtype))
-            for key, b in module.named_buffers()
-        ]
-    )
     arguments = tree_map_only(TensorType, _meta, (tuple(values), dict(named)))
     try:
         with torch.no_grad():
@@ -69,7 +60,22 @@ def apply(
             f"refuses its inputs on the meta device: {_first_line(error)}",
             help="it has no row in the op table, so torch itself ran it",
         ) from None
-    return given, _types(output), weights, None
+    return given, _types(output), _weights(module, dtype), None
+
+
+def _weights(module: nn.Module, dtype: str) -> tuple[Weight, ...]:
+    """What the module owns after a forward, which makes lazy layers inside it ordinary ones."""
+    found = []
+    for key, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(tensor):
+            raise ShapeError(
+                f"holds a lazy parameter, `{key}`, that its forward does not reach",
+                help="give that layer its sizes",
+            )
+        parameter = isinstance(tensor, nn.Parameter)
+        own = _dtype_name(tensor.dtype, dtype)
+        found.append(Weight(key, tuple(tensor.shape), not parameter, own, tensor.requires_grad))
+    return tuple(found)
 
 
 def _construct(
@@ -160,11 +166,18 @@ def resolve_class(
     module_name, _, attribute = name.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in name.split(".")):
         raise _refusal("bad-class", f"`{name}` is no dotted name of a class", mark)
-    found = getattr(_import(module_name, name, mark), attribute, None)
+    found: Any = getattr(_import(module_name, name, mark), attribute, None)
     if found is None:
         raise _refusal("bad-class", f"the module {module_name} has no `{attribute}`", mark)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise _refusal("bad-class", f"`{name}` is no subclass of torch.nn.Module", mark)
+    if getattr(nn, attribute, None) is found:
+        raise _refusal(
+            "bad-class",
+            f"`{name}` is a layer of torch.nn",
+            mark,
+            help=f"write `{attribute}`",
+        )
     true_name = f"{found.__module__}.{found.__qualname__}"
     if true_name != name:
         raise _refusal(

@@ -129,6 +129,9 @@ def bind_absent(step: StepSpec, first: Val | None, walk: Walk) -> None:
     """The step does not exist: its labels mean its first source."""
     block = walk.frame.block
     walk.dangling = step if step.condition is not None and step.sources is not None else None
+    block.ghosts.update(name for name, _ in step.labels)
+    if isinstance(step.name, str):
+        block.ghosts.add(step.name)
     if first is None:
         return
     if isinstance(step.name, str):
@@ -136,6 +139,5 @@ def bind_absent(step: StepSpec, first: Val | None, walk: Walk) -> None:
         block.ghosts.add(step.name)
     for name, mark in step.labels:
         _label(step, name, mark, first, walk)
-        block.ghosts.add(name)
     if step.each is not None:
         _label(step, *step.each, (), walk)

@@ -69,6 +69,8 @@ def all_steps(layers: Layers) -> Iterator[StepSpec]:
 
 def _step(step: StepSpec, spec: Spec, allow: Sequence[str]) -> Iterator[Problem]:
     op = step.op
+    if step.become is not None and "." in step.become[0] and step.become[0] not in allow:
+        yield unknown_op(*step.become, spec)
     if op == "$" or op in STRUCTURE:
         return
     if op in spec.blocks:
@@ -107,6 +109,8 @@ def _arguments(step: StepSpec, signature: Signature, row: Op | LazyOp) -> Iterat
     for name, expr in args.keywords.items():
         mark = args.keyword_marks.get(name, expr.mark)
         if name not in signature.by_name:
+            if signature.open:
+                continue
             near = nearest(name, signature.by_name)
             hint = f"did you mean `{near}`? " if near else ""
             if isinstance(row, LazyOp) and name in row.infers:

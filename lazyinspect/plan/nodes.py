@@ -7,7 +7,13 @@ from typing import Any, Protocol
 
 from lazyinspect.errors import ArgumentError, Mark, Problem, ShapeError, SpecError
 from lazyinspect.plan import sources as src
-from lazyinspect.plan.arguments import block_arguments, block_inputs, hashable, typed
+from lazyinspect.plan.arguments import (
+    block_arguments,
+    block_inputs,
+    hashable,
+    inputs_in_order,
+    typed,
+)
 from lazyinspect.plan.checks import pick, unmet
 from lazyinspect.plan.frame import POISON, Draft, Frame, Val
 from lazyinspect.plan.ops import table
@@ -22,9 +28,10 @@ from lazyinspect.plan.tree import Call, Graph, ParameterLeaf, Use
 from lazyinspect.shapes import TensorType
 from lazyinspect.spec.formula import describe
 from lazyinspect.spec.model import GraphSpec, Layers, Spec, StepSpec
+from lazyinspect.spec.names import STRUCTURE
 
 _PARAMETER = parse_signature("*shape: int, fill: float = 0.0")
-_PAIRED = ("add", "sub", "mul", "div", "matmul")
+_LEAST_SOURCES = {"add": 2, "sub": 2, "mul": 2, "div": 2, "matmul": 2, "cat": 1, "stack": 1}
 
 
 class Walker(Protocol):
@@ -71,10 +78,18 @@ class Nodes:
         self.retracer = Retracer(resolver)
         self._blocks: dict[Any, tuple[Graph | None, Call | None]] = {}
         self._open: list[str] = []
+        self.reading: Val | None = None
+        """First source of the step applied last: what flowed in where it failed."""
 
     def apply(self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk) -> Val:
         """Apply the step's op once; what `pick:` takes of its output."""
         op = step.op
+        self.reading = sourced.first()
+        if step.become is not None and op in STRUCTURE:
+            raise SpecError(
+                Problem("bad-become", f"`{op}` makes no layer that could become another",
+                        step.become[1], help="write it on the step that makes the layer")
+            )  # fmt: skip
         if sourced.branches:
             value = self._branches(step, name, sourced, scope, walk)
         else:
@@ -116,11 +131,12 @@ class Nodes:
                 )  # fmt: skip
             expand: tuple[int, ...] = ()
             operands = values
-            if op in _PAIRED and len(values) + len(named) < 2:
+            count, needed = len(values) + len(named), _LEAST_SOURCES.get(op, 0)
+            if count < needed:
                 raise SpecError(
                     Problem(
                         "bad-source",
-                        f"`{op}` takes two sources, and gets {len(values) + len(named)}",
+                        f"`{op}` takes {needed} source{'s' * (needed > 1)}, and gets {count}",
                         step.mark,
                         help=f"write {op}: [prev, ...], with a label, a number or a formula",
                     )
@@ -132,6 +148,8 @@ class Nodes:
             )
         else:
             become = None if step.become is None else step.become[0]
+            if become is not None and "." in become and step.become is not None:
+                self.known(*step.become)
             applied = resolver.layer(op, positional, keywords, values, named, step.mark, become)
         return self._emit(name, applied, sourced, values, named, step.mark, walk)
 
@@ -246,7 +264,7 @@ class Nodes:
     def close(self, inner: Walk, name: str, source: Val | None, mark: Mark, walk: Walk) -> Val:
         """Finish an inner graph and call it in the outer one."""
         frame, outer = inner.frame, walk.frame
-        output = src.lookup_prev(inner, mark)
+        output = src.last(inner, mark)
         frame.output = frame.ref(output)
         slot = outer.new_slot()
         refs = () if source is None else (outer.ref(source),)
@@ -372,6 +390,8 @@ class Nodes:
                 )
             )
         path, made = found
+        if isinstance(made.node, (Graph, Frame)):
+            sourced = Sourced(inputs_in_order(step, made.node.inputs, sourced), {})
         values = src.types_of(sourced.positional)
         named = {key: src.type_of(item) for key, item in sourced.keywords.items()}
         try:

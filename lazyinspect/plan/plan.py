@@ -5,6 +5,7 @@ Raises SpecError, NetworkError or ExpectationError with every problem found.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +19,17 @@ from lazyinspect.errors import (
     Mark,
     NetworkError,
     Problem,
+    Source,
     SpecError,
 )
 from lazyinspect.plan import rows as row_builder
 from lazyinspect.plan.lint import lint, unknown_op
 from lazyinspect.plan.ops import FALLBACK_LAYERS
 from lazyinspect.plan.planner import Planner
+from lazyinspect.plan.quiet import importing_torch
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.scope import LayerArg, Scope, bind_params, evaluate, type_problem
-from lazyinspect.plan.tree import Call, Graph, InputType, Tie
+from lazyinspect.plan.tree import Call, Graph, InputType, Leaf, Tie
 from lazyinspect.report import (
     Environment,
     LayerRow,
@@ -38,9 +41,10 @@ from lazyinspect.report import (
     Verified,
 )
 from lazyinspect.shapes import TensorType, format_shape, tensors_of
-from lazyinspect.spec.formula import describe
-from lazyinspect.spec.model import Expr, Spec
+from lazyinspect.spec.formula import FormulaError, describe, parse_formula
+from lazyinspect.spec.model import OPEN, Expr, Spec, TieSpec
 from lazyinspect.spec.names import did_you_mean
+from lazyinspect.spec.values import formula_problem
 
 _EXIT_1 = frozenset({"unmet-expect"})
 _EXIT_3 = frozenset({"shape-mismatch"})
@@ -176,6 +180,8 @@ def make_plan(
         raise _failure(planner.problems)
     if graph is None or call is None:
         raise SpecError(Problem("bad-output", "the network has no output", spec.mark))
+    if batch is not None:
+        _require_batch(call, inputs)
     ties = _ties(spec, call)
     info = SpecInfo(spec.source.path, spec.name, variant, _plain_params(params))
     return Plan(graph, call, inputs, ties, dtype, info, tuple(allow))
@@ -240,11 +246,23 @@ def _params(spec: Spec, variant: str | None, overrides: Mapping[str, Any]) -> di
                     help=did_you_mean(name, names, otherwise),
                 )
             )
+    given: dict[str, Any] = {}
+    replaced = dict(replaced)
+    for name, value in overrides.items():
+        if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
+            replaced[name] = _formula(name, value)
+        else:
+            given[name] = value[1:] if isinstance(value, str) and value[:1] == "$" else (
+                _frozen(value)
+            )  # fmt: skip
+            required = spec.params[name].required
+            problem = type_problem(required, given[name]) if required else None
+            if problem:
+                raise SpecError(
+                    Problem("bad-argument", f"the parameter `{name}` {problem}",
+                            spec.params[name].mark, help=f"of --set {name}=VALUE")
+                )  # fmt: skip
     scope = Scope({}, None, None, "the network's own parameters are bound before any input flows")
-    given = {
-        name: evaluate(value, scope) if isinstance(value, Expr) else _frozen(value)
-        for name, value in overrides.items()
-    }
     bound = bind_params(spec.params, given, scope, replaced)
     problems = []
     for name, param in spec.params.items():
@@ -268,6 +286,15 @@ def _params(spec: Spec, variant: str | None, overrides: Mapping[str, Any]) -> di
     if problems:
         raise SpecError(problems)
     return bound
+
+
+def _formula(name: str, text: str) -> Expr:
+    """A formula given to ``set``: it may read the other parameters, as one in the file."""
+    mark = Mark(Source(f"--set {name}", (text,)), 1, 1, len(text))
+    try:
+        return Expr(parse_formula(text[1:]), mark, OPEN)
+    except FormulaError as error:
+        raise SpecError(formula_problem(error, mark)) from None
 
 
 def _frozen(value: Any) -> Any:
@@ -358,6 +385,34 @@ def _input(
     return InputType(name, TensorType(shape, dtype), high)
 
 
+_UNBATCHED = re.compile(r"(Conv|ConvTranspose|Pool|Pad|InstanceNorm|MaxUnpool)([123])d\Z")
+
+
+def _require_batch(call: Call, inputs: tuple[InputType, ...]) -> None:
+    """Refuse a batch size for an input that its first layer takes without a batch."""
+    kinds = {entry.type: entry.name for entry in inputs}
+
+    def look(call: Call) -> None:
+        for inner in call.calls:
+            look(inner)
+        if not isinstance(call.node, Leaf) or not call.inputs:
+            return
+        found = _UNBATCHED.search(call.node.type)
+        kind = call.inputs[0][1]
+        if found and kind in kinds and kind.rank == int(found.group(2)) + 1:
+            raise SpecError(
+                Problem(
+                    "no-batch",
+                    f"the input `{kinds[kind]}` has no batch dimension to set: "
+                    f"{call.node.declared} takes it unbatched",
+                    call.mark,
+                    help="give the whole shape with --input",
+                )
+            )
+
+    look(call)
+
+
 def _ties(spec: Spec, call: Call) -> tuple[Tie, ...]:
     if not spec.ties:
         return ()
@@ -372,13 +427,15 @@ def _ties(spec: Spec, call: Call) -> tuple[Tie, ...]:
                         "unknown-tensor",
                         f"the network has no parameter `{name}`",
                         mark,
-                        help=did_you_mean(name, weights, "names are as in state_dict"),
+                        help="it is a buffer, and only parameters can be tied"
+                        if name in weights
+                        else did_you_mean(name, weights, "names are as in state_dict"),
                     )
                 )
         if problems:
             continue
         mine, other = weights[tie.path].shape, weights[tie.source].shape
-        source = found[tie.source].source if tie.source in found else tie.source
+        source = _end_of_chain(tie, spec)
         if mine != other:
             problems.append(
                 Problem(
@@ -389,19 +446,32 @@ def _ties(spec: Spec, call: Call) -> tuple[Tie, ...]:
                     help="only tensors of one shape can be one tensor",
                 )
             )
-        elif source == tie.path:
+        elif source is None:
             problems.append(Problem("tie-mismatch", f"`{tie.path}` is tied to itself", tie.mark))
-        found[tie.path] = Tie(tie.path, source, tie.mark)
+        if source is not None:
+            found[tie.path] = Tie(tie.path, source, tie.mark)
     if problems:
         raise SpecError(problems)
     return tuple(found.values())
 
 
+def _end_of_chain(tie: TieSpec, spec: Spec) -> str | None:
+    """The tensor that a tie comes to through other ties; None where it comes back to itself."""
+    sources = {other.path: other.source for other in spec.ties}
+    name, seen = tie.source, {tie.path}
+    while name in sources:
+        if name in seen:
+            return None
+        seen.add(name)
+        name = sources[name]
+    return None if name in seen else name
+
+
 def _fallback(dtype: str, allow: tuple[str, ...]) -> Any:
     def call(*arguments: Any) -> Any:
         # the one way from a plan to torch: a class without a row
-        from lazyinspect.plan import fallback
-
+        with importing_torch():
+            from lazyinspect.plan import fallback
         return fallback.apply(*arguments, dtype=dtype, allow=allow)
 
     return call

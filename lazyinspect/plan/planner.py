@@ -34,6 +34,7 @@ from lazyinspect.spec.model import (
     Spec,
     StepSpec,
 )
+from lazyinspect.spec.names import STRUCTURE
 
 
 class Planner:
@@ -100,7 +101,7 @@ class Planner:
 
     def _output(self, output: OutputSpec | None, walk: Walk) -> Any:
         if output is None:
-            return src.lookup_prev(walk, walk.frame.mark)
+            return src.last(walk, walk.frame.mark)
         found = []
         for name, mark in output.labels:
             value = src.lookup(name, mark, walk)
@@ -115,8 +116,11 @@ class Planner:
 
     def steps(self, layers: Layers, walk: Walk) -> None:
         """Plan steps in order into the walk's graph."""
-        for step in layers.steps:
+        for written in layers.steps:
+            step = written
             try:
+                if step.op == "$":
+                    step = self._layer_step(step, walk)
                 if step.op == "splice":
                     self._splice(step, walk)
                 else:
@@ -127,7 +131,7 @@ class Planner:
             except SpecError as error:
                 self.problems.extend(error.problems)
             except OpError as error:
-                self.problems.append(op_problem(error, step, flowing(step, walk)))
+                self.problems.append(op_problem(error, step, flowing(self.nodes.reading)))
             self._poison(step, walk)
 
     def _poison(self, step: StepSpec, walk: Walk) -> None:
@@ -145,7 +149,10 @@ class Planner:
         assert step.body is not None
         first = walk.prev.type if walk.prev is not None else None
         scope = Scope(walk.params, first, walk.i)
+        ends = step.body.layers.steps[-1:]
         if step.condition is not None and not holds(step.condition, scope):
+            if ends and ends[0].sources is not None:
+                walk.dangling = step
             return
         outer = walk.i
         copies = 1 if step.repeat is None else count(step.repeat, scope)
@@ -154,10 +161,10 @@ class Planner:
                 walk.i = i
             self.steps(step.body.layers, walk)
         walk.i = outer
+        if step.condition is not None and ends and ends[0].sources is not None:
+            walk.dangling = step
 
     def _step(self, step: StepSpec, walk: Walk) -> None:
-        if step.op == "$":
-            step = self._layer_step(step, walk)
         sourced = src.resolve(step, walk)
         first = sourced.first()
         scope = Scope(walk.params, None if first is None else first.type, walk.i)
@@ -202,6 +209,15 @@ class Planner:
                     help="give the name of a layer, or a mapping with one op: {LeakyReLU: 0.1}",
                 )
             )
+        if value.op in STRUCTURE:
+            raise SpecError(
+                Problem(
+                    "bad-step",
+                    f"`${step.layer.text}` is {value.op}, and a parameter holds one layer",
+                    step.mark,
+                    help="put the steps into a block, and give its name",
+                )
+            )
         args = ArgsExpr(
             tuple(Expr(item, step.mark, item) for item in value.positional),
             {name: Expr(item, step.mark, item) for name, item in value.keywords},
@@ -227,9 +243,16 @@ class Planner:
             if per_copy and step.condition and not holds(step.condition, scope):
                 continue
             name = next_index(walk) if indexed else step_name(step, scope, walk)
-            value = self.nodes.apply(step, name, sourced, scope, walk)
+            try:
+                value = self.nodes.apply(step, name, sourced, scope, walk)
+            except OpError as error:
+                if i:
+                    error.message += f" (in copy {i})"
+                raise
             outputs.append(value)
             sourced = _next(sourced, value)
+            # what an inline branch of the next copy starts from
+            walk.prev, walk.unpacked, walk.dangling = value, None, None
         walk.i = outer
         return outputs
 
@@ -243,6 +266,8 @@ class Planner:
         name = step_name(step, Scope(walk.params), walk)
         inner = self.nodes.inner(walk, name, "Sequential", first, step.mark)
         replaced = sourced if first is None else _replace_first(sourced, first, inner.prev)
+        if sourced.branches and walk.prev is not first:
+            inner.prev, inner.unpacked, inner.dangling = walk.prev, walk.unpacked, walk.dangling
         outputs = self._copies(step, copies, replaced, inner, per_copy, indexed=True)
         if not outputs:
             walk.names.discard(name)
@@ -254,6 +279,8 @@ class Planner:
 
 def _next(sourced: Sourced, value: Val) -> Sourced:
     """Sources of the next copy: the copy before it first, the others as they were."""
+    if 0 in sourced.branches:
+        return sourced  # the first source is a branch, which starts from the copy before
     first = sourced.first()
     return _replace_first(sourced, first, value) if first is not None else sourced
 

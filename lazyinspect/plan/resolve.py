@@ -70,15 +70,12 @@ class Resolver:
                     f"is not lazy, so it cannot `become:` another class, {become}",
                     help=f"write Lazy{name}, or {become} itself",
                 )
-            op = self._target(row, become)
+            target = self._target(row, become)
+            if target is None:
+                return self._own_class(name, row, become, given, values, named, mark)
+            op = target
         bound = self.inputs(op, values, named)
-        if isinstance(row, LazyOp):
-            defaults = signature_of(name).defaults
-            found = row.infer(SimpleNamespace(**{**defaults, **given}), *bound)
-            merged = {**given, **found}
-            args = {p.name: merged[p.name] for p in op.parameters.parameters if p.name in merged}
-        else:
-            args = given
+        args = self._inferred(name, row, op, given, bound) if isinstance(row, LazyOp) else given
         full = self._full(op, args)
         op.check(full)
         weights = op.weights(full)
@@ -87,6 +84,31 @@ class Resolver:
         macs = op.macs(full, *bound)
         leaf = Leaf(name, op.name, given, args, weights, mark, become, op)
         return Applied(leaf, output, macs)
+
+    def _own_class(
+        self,
+        name: str,
+        row: LazyOp,
+        become: str,
+        given: dict[str, Any],
+        values: Positional,
+        named: Keywords,
+        mark: Mark,
+    ) -> Applied:
+        """A lazy layer that becomes a class of the user's: inferred by row, run through torch."""
+        assert self.fallback is not None
+        op = eager(row)
+        args = self._inferred(name, row, op, given, self.inputs(op, values, named))
+        _, output, weights, macs = self.fallback(become, (), args, values, named)
+        return Applied(Leaf(name, become, given, args, weights, mark, become), output, macs)
+
+    def _inferred(
+        self, name: str, row: LazyOp, op: Op, given: dict[str, Any], bound: list[Any]
+    ) -> dict[str, Any]:
+        """Arguments of the eager class, in its signature's order."""
+        defaults = signature_of(name).defaults
+        merged = {**given, **row.infer(SimpleNamespace(**{**defaults, **given}), *bound)}
+        return {p.name: merged[p.name] for p in op.parameters.parameters if p.name in merged}
 
     def function(
         self,
@@ -132,7 +154,7 @@ class Resolver:
         op = node.op
         if op is None:
             assert isinstance(node, Leaf) and self.fallback is not None
-            _, output, _, macs = self.fallback(node.declared, (), node.given, values, named)
+            _, output, _, macs = self.fallback(node.type, (), node.args, values, named)
             return Applied(node, output, macs)
         full = self._full(op, node.args)
         bound = self.inputs(op, values, named)
@@ -227,19 +249,17 @@ class Resolver:
         return LayerValue(row.name, args, row.weights(full))
 
     @staticmethod
-    def _target(row: LazyOp, become: str) -> Op:
+    def _target(row: LazyOp, become: str) -> Op | None:
+        """The row to become; None for a class of the user's own."""
+        if "." in become:
+            return None
         target = table().get(become)
-        if isinstance(target, Op) and target.kind == "layer":
-            ours, theirs = eager(row).parameters, target.parameters
-            if all(p.name in theirs.by_name for p in ours.parameters):
-                return target
+        if isinstance(target, Op) and become.endswith(row.becomes):
+            return target
         candidates = [
             name
             for name, other in table().items()
-            if isinstance(other, Op)
-            and other.kind == "layer"
-            and all(p.name in other.parameters.by_name for p in eager(row).parameters.parameters)
-            and other.family == eager(row).family
+            if isinstance(other, Op) and name.endswith(row.becomes)
         ]
         raise ArgumentError(
             f"cannot become {become}: that is no class with {row.becomes}'s own layout",

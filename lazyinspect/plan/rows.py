@@ -72,6 +72,7 @@ class RowBuilder:
         args: Mapping[str, Any] = {}
         if isinstance(node, Graph):
             sums = _Sums()
+            sums.macs = None if call.calls else 0
             inner_used = used_at
             if node.is_block and depth:
                 block = path

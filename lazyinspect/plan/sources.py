@@ -202,6 +202,24 @@ def lookup_prev(walk: Walk, mark: Mark) -> Val:
     return walk.prev
 
 
+def last(walk: Walk, mark: Mark) -> Val:
+    """What a list of steps gives: the output of its last step.
+
+    Raises:
+        SpecError: the last step unpacks a tuple.
+    """
+    if walk.unpacked is not None:
+        raise SpecError(
+            Problem(
+                "no-output",
+                "these steps end in an unpacked tuple, and give no one value",
+                walk.unpacked.labels[0][1],
+                help="name what goes out with `output:`, or end in a step that reads a label",
+            )
+        )
+    return lookup_prev(walk, mark)
+
+
 def _listed(sources: Sources, walk: Walk) -> Sourced:
     positional: list[Any] = []
     branches: dict[int, Branch] = {}
@@ -245,6 +263,16 @@ def lookup(name: str, mark: Mark, walk: Walk) -> Any:
         found: Any = walk.frame.lookup(name) or walk.input
     else:
         found = walk.frame.lookup(name)
+    if found is None and name in walk.frame.block.ghosts:
+        raise SpecError(
+            Problem(
+                "absent-step",
+                f"the step `{name}` does not exist here, and has no source to stand for it: its "
+                "`if:` is false",
+                mark,
+                help="give this step the same `if:`",
+            )
+        )
     if found is None:
         known = walk.frame.visible()
         help = did_you_mean(name, known, "the labels here are " + " ".join(known[:12]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from lazyinspect.probe.inputs import make_inputs
 from lazyinspect.probe.memory import check_memory, parse_bytes
 from lazyinspect.probe.observe import nodes_by_path, untouched_buffers
 from lazyinspect.probe.verify import failures, verify
-from lazyinspect.report import LayerRow, Timing, Totals, Verified
+from lazyinspect.report import Duration, LayerRow, Timing, Totals, Verified
 
 
 class Plan(Protocol):
@@ -135,5 +135,26 @@ def _timed(
     with failures(plan), untouched_buffers(network, nodes):
         forward = time_forward(network, inputs, device, warmup=warmup, runs=runs)
         laps = time_layers(network, nodes, inputs, device)
-    rows = tuple(replace(row, time_ns=laps[row.path, row.call]) for row in plan.rows)
-    return rows, Timing(str(device), warmup, runs, forward)
+    return with_times(plan.rows, laps), Timing(str(device), warmup, runs, forward)
+
+
+def with_times(
+    rows: Sequence[LayerRow], laps: Mapping[tuple[str, int], Duration]
+) -> tuple[LayerRow, ...]:
+    """Rows with their times; a container's is the sum below it, as all its figures are."""
+    timed: list[LayerRow] = []
+    # from the last row up, so that a container comes after what is below it; by depth, the
+    # times of rows whose container has not come yet
+    waiting: dict[int, list[Duration]] = {}
+    for row in reversed(rows):
+        duration = laps[row.path, row.call]
+        if row.kind == "container":
+            below = waiting.pop(row.depth + 1, [])
+            duration = Duration(
+                sum(time.median for time in below),
+                sum(time.p10 for time in below),
+                sum(time.p90 for time in below),
+            )
+        waiting.setdefault(row.depth, []).append(duration)
+        timed.append(replace(row, time_ns=duration))
+    return tuple(reversed(timed))

@@ -111,7 +111,8 @@ def read(text: str, path: str) -> Node:
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         mark = Mark(source, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        what = f"character U+{ord(error.character):04X}" if error.character else "a character"
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        what = f"the character U+{code:04X}"
         raise SpecError(
             Problem("yaml-syntax", f"{what} is not allowed in YAML", mark, help="remove it")
         ) from None

@@ -112,7 +112,20 @@ class StepParser(ValueParser):
         for word, value in node.pairs:
             if word.text in STEP_KEYS and word is not key:
                 self._step_key(word, value, fields)
+        self._distinct(fields)
         return self._op(key, argument, fields)
+
+    def _distinct(self, fields: dict[str, Any]) -> None:
+        """No label twice among those of one step."""
+        seen: set[str] = set()
+        each = fields.get("each")
+        for name, mark in (*fields.get("labels", ()), *((each,) if each else ())):
+            if name in seen:
+                self.problems.add(
+                    "duplicate-label", f"the label `{name}` is set twice in this step", mark,
+                    help="a label names one value",
+                )  # fmt: skip
+            seen.add(name)
 
     def _wrong_op_count(self, node: Mapping, ops: list[tuple[Scalar, Node]]) -> None:
         if not ops:
@@ -279,6 +292,11 @@ class StepParser(ValueParser):
             items = node.items if isinstance(node, Sequence) else (node,)
             labels = [self.label(item, "`as:`") for item in items]
             fields["labels"] = tuple(label for label in labels if label is not None)
+            if not labels:
+                self.problems.add(
+                    "bad-label", "`as:` names nothing", node.mark,
+                    help="write one label, or one for each element of a tuple",
+                )  # fmt: skip
             for label in fields["labels"]:
                 if label[0] in ("prev", "input"):
                     self.problems.add(

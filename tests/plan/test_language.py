@@ -476,3 +476,57 @@ def test_a_mistake_of_the_spec_outranks_one_of_this_input() -> None:
     text = "input: [1, 3, 8, 8]\nlayers:\n  a: {LazyConv2d: [4, 9]}\n  b: {ReLU: , from: aa}\n"
     with pytest.raises(SpecError):
         plan(text)
+
+
+# -- corners ------------------------------------------------------------------------------
+
+
+def test_an_inline_branch_of_a_later_copy_starts_from_the_copy_before() -> None:
+    for name in ("", "m: ", '"m{i}": '):
+        step = "{cat: [prev, [LazyLinear: $last]], repeat: 3}"
+        layers = f"  {name}{step}\n" if name else f"  - {step}\n"
+        planned = plan(f"input: [2, 8]\nlayers:\n{layers}")
+        assert planned.outputs[0].shape == (2, 64)
+    first = plan("input: [2, 8]\nlayers: [{cat: [[LazyLinear: $last], prev], repeat: 3}]\n")
+    widths = [row.args["in_features"] for row in first.rows if row.kind == "layer"]
+    assert widths == [8, 16, 24]
+
+
+def test_a_branch_under_a_repeated_name_starts_from_prev_and_not_from_the_first_source() -> None:
+    planned = plan(
+        "input: [2, 8]\n"
+        "layers:\n"
+        "  x: {LazyLinear: 4}\n"
+        "  y: {LazyLinear: 6}\n"
+        "  m: {add: [x, [LazyLinear: 4]], repeat: 2}\n"
+    )
+    widths = [row.args["in_features"] for row in planned.rows if row.kind == "layer"]
+    assert widths == [8, 4, 6, 4]
+
+
+def test_an_empty_container_has_zero_macs() -> None:
+    planned = plan("input: [1, 3]\nlayers: [{ReLU: , repeat: 0}]\n")
+    assert planned.totals.macs == 0
+
+
+@pytest.mark.parametrize("layer", ["Sequential", "{Sequential: [ReLU]}", "{splice: [ReLU]}"])
+def test_a_layer_parameter_holds_one_layer(layer: str) -> None:
+    text = f"input: [1, 3]\nparams: {{act: {layer}}}\nlayers: [$act]\n"
+    assert codes(text) == ["bad-step"]
+
+
+def test_batch_of_an_unbatched_input_is_refused() -> None:
+    text = "input: [3, 8, 8]\nlayers: [LazyConv2d: [4, 3]]\n"
+    assert codes(text, batch=2) == ["no-batch"]
+
+
+def test_set_takes_formulas_as_the_file_does() -> None:
+    text = "input: [1, 3]\nparams: {w: 2, h: 5}\nlayers: [LazyLinear: $h]\n"
+    assert plan(text, set={"h": "$2*w", "w": 7}).outputs[0].shape == (1, 14)
+    assert codes(text, set={"h": "$2*"}) == ["formula"]
+
+
+def test_a_required_parameter_is_checked_before_what_reads_it() -> None:
+    text = "input: [1, 3]\nparams: {w: int, h: $2*w}\nlayers: [LazyLinear: $h]\n"
+    with pytest.raises(SpecError, match="`w` takes an integer, and gets true"):
+        plan(text, set={"w": True})
