@@ -188,6 +188,9 @@ def test_arguments_changed_by_hand_before_the_first_forward_are_honoured() -> No
     module.stride = (2, 2)
     module.out_channels = 6
     assert module(IMAGE).shape == (2, 6, 3, 3)
+    recurrent = lazy.LazyGRUCell(3)
+    recurrent.hidden_size = 5
+    assert recurrent(torch.randn(2, 4)).shape == (2, 5)
     norm = lazy.LazyTransformerEncoderLayer(2, 8)
     norm.norm1.eps = 0.5
     norm(torch.randn(3, 4))

@@ -363,6 +363,19 @@ def test_guarantee_04_every_check_of_the_eager_constructor_is_made(make: Any, ea
     assert str(got.value).split(",")[0] == str(expected.value).split(",")[0]
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: lazy.LazyDepthwiseConv2d(3, multiplier=0),
+        lambda: lazy.LazyLayerNorm(0),
+        lambda: lazy.LazyRMSNorm(dims=-1),
+    ],
+)
+def test_guarantee_04_arguments_of_the_lazy_class_alone_are_checked_too(make: Any) -> None:
+    with pytest.raises(ValueError, match="at least 1, not"):
+        make()
+
+
 # 5. Zero channels
 
 
@@ -655,6 +668,10 @@ def test_guarantee_12_after_a_forward_it_is_right() -> None:
     assert converted[1].num_features == 8
 
 
+def test_guarantee_12_a_lazy_norm_still_prints_and_reads_as_torchs() -> None:
+    assert lazy.LazyBatchNorm2d().num_features == nn.LazyBatchNorm2d().num_features == 0
+
+
 # 13. Messages
 
 
@@ -668,6 +685,15 @@ def test_guarantee_12_after_a_forward_it_is_right() -> None:
         (
             lambda: [nn.Flatten(0), lazy.LazyBatchNorm1d()],
             "LazyBatchNorm1d at `1` expects a 2D or 3D input, and gets [512] (1D)",
+        ),
+        (
+            lambda: [nn.Flatten(0), lazy.LazyGroupNorm(2)],
+            "LazyGroupNorm at `1` expects an input of at least 2 dimensions, and gets [512] (1D)",
+        ),
+        (
+            lambda: [nn.Flatten(0), lazy.LazySyncBatchNorm()],
+            "LazySyncBatchNorm at `1` expects an input of at least 2 dimensions, "
+            "and gets [512] (1D)",
         ),
         (
             lambda: [lazy.LazyLayerNorm(5)],
@@ -708,6 +734,32 @@ def test_guarantee_13_two_inputs_that_disagree() -> None:
 def test_guarantee_13_what_is_no_tensor() -> None:
     with pytest.raises(InferenceError, match="expects a tensor as input, and gets list"):
         LazyConv2d(8, 3)([1, 2])
+
+
+def test_guarantee_13_a_scalar_has_no_features() -> None:
+    with pytest.raises(InferenceError, match="to have a dimension, and gets a scalar"):
+        lazy.LazyLinear(3)(torch.tensor(1.0))
+
+
+def test_guarantee_13_a_size_that_the_eager_constructor_refuses() -> None:
+    class Odd(nn.Module):
+        def __init__(self, features: int, device: Any = None, dtype: Any = None) -> None:
+            super().__init__()
+            if features == 4:
+                raise ValueError("four is too many")
+
+    class LazyOdd(lazy.LazyMixin, Odd):
+        infers = ("features",)
+
+        def __init__(self) -> None:
+            super().__init__(features=1)
+
+        def infer(self, input: torch.Tensor) -> Any:
+            return {"features": input.shape[1]}
+
+    message = r"LazyOdd cannot become Odd\(features=4\): four is too many"
+    with pytest.raises(InferenceError, match=message):
+        LazyOdd()(IMAGE)
 
 
 def test_guarantee_13_tracing_before_the_first_forward_says_what_to_do() -> None:
