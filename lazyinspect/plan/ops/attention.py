@@ -148,6 +148,12 @@ def _attention(
     )  # fmt: skip
     if not need_weights:
         return query, None
+    if a.batch_first and len(query.shape) == 3 and not query.numel:
+        # whether torch gives weights then depends on which tensors are one object
+        raise ShapeError(
+            f"attends over nothing: the query is {query}",
+            help="give a sequence and a batch of at least 1, or `need_weights: false`",
+        )
     lead = (batch,) if len(query.shape) == 3 else ()
     if not average_attn_weights:
         lead = (*lead, a.num_heads)

@@ -44,7 +44,7 @@ def _check_alpha(a: Args, dtype: str) -> None:
 def _no_tensor(*values: Value) -> ShapeError:
     return ShapeError(
         f"has no tensor among its sources, only {' and '.join(map(str, values))}",
-        help="a formula computes with numbers: `$a + b`",
+        help='a formula computes with numbers: `$a + b`; a step called 0 is named in quotes: "0"',
     )
 
 

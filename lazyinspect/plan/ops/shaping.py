@@ -19,6 +19,9 @@ from lazyinspect.shapes import (
     prod,
 )
 
+MAX_PIECES = 100_000
+"""Tensors in one tuple: `unbind`, `split` and `chunk` make no more."""
+
 
 def _function(
     name: str,
@@ -307,13 +310,21 @@ def _chunk(a: Args, x: Value) -> Value:
     dim = dim_index(a.dim, x.rank)
     size = x.shape[dim]
     if size == 0:
+        _few(a.chunks)
         return (x,) * a.chunks
     return _pieces(x, dim, (size + a.chunks - 1) // a.chunks)
+
+
+def _few(count: int) -> None:
+    """Refuse a tuple that only a mistake asks for, before it fills the memory."""
+    if count > MAX_PIECES:
+        raise ShapeError(f"makes {count:,} tensors, and a tuple holds at most {MAX_PIECES:,}")
 
 
 def _pieces(x: TensorType, dim: int, step: int) -> tuple[TensorType, ...]:
     size = x.shape[dim]
     full, rest = divmod(size, step)
+    _few(full)
     pieces = (_resized(x, dim, step),) * full
     return pieces if not rest and full else (*pieces, _resized(x, dim, rest))
 
@@ -346,6 +357,7 @@ def _split(a: Args, x: Value) -> Value:
 def _unbind(a: Args, x: Value) -> Value:
     x = _sized(tensor(x), "unbinds")
     dim = dim_index(a.dim, x.rank)
+    _few(x.shape[dim])
     return (x.with_shape(*x.shape[:dim], *x.shape[dim + 1 :]),) * x.shape[dim]
 
 
