@@ -36,7 +36,7 @@ def flowing(first: Val | None) -> str:
     if first is None or not isinstance(first.type, TensorType):
         return ""
     text = f"input is {first.type}"
-    made = first.frame.block.modules.get((id(first.frame), first.slot))
+    made = first.frame.block.modules.get((first.frame, first.slot))
     if made is None or first.path:
         return text
     call = made[1]
@@ -164,26 +164,15 @@ def _default_text(expr: Expr | None) -> str:
     return line[mark.column - 1 : mark.column - 1 + mark.length]
 
 
-def typed(params: Mapping[str, Any]) -> Any:
-    """A key that tells `1` from `true` and `1.0`, which Python holds equal."""
-    return tuple((name, _typed_value(value)) for name, value in params.items())
+def plan_key(value: Any) -> Any:
+    """A dictionary key for what a block is planned with: parameters, types, numbers.
 
-
-def _typed_value(value: Any) -> Any:
+    It tells `1` from `true` and `1.0`, which Python holds equal.
+    """
+    if isinstance(value, Mapping):
+        return (Mapping, *((key, plan_key(item)) for key, item in value.items()))
     if isinstance(value, tuple):
-        return tuple(_typed_value(item) for item in value)
+        return tuple(plan_key(item) for item in value)
     if isinstance(value, LayerArg):
-        return (
-            value.op,
-            _typed_value(value.positional),
-            tuple((key, _typed_value(item)) for key, item in value.keywords),
-        )
+        return (value.op, plan_key(value.positional), plan_key(value.keywords))
     return (type(value), value)
-
-
-def hashable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return tuple((key, hashable(item)) for key, item in value.items())
-    if isinstance(value, tuple):
-        return tuple(hashable(item) for item in value)
-    return value

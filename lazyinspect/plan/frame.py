@@ -25,6 +25,10 @@ class _Poison:
 POISON: Any = _Poison()
 
 
+class Skip(Exception):
+    """A step reads the result of one that failed: nothing to say about it."""
+
+
 @dataclass(slots=True, eq=False)
 class Val:
     """A value as a label names it: where it stands, and its type."""
@@ -35,6 +39,8 @@ class Val:
     path: tuple[int | str, ...] = ()
     parameter: bool = False
     """It is what a Parameter step yields, so `cat` may expand it over the batch."""
+    absent: bool = False
+    """It stands for the output of a step that does not exist."""
 
     def pick(self, key: int | str) -> Val:
         return Val(self.frame, self.slot, self.type[key], (*self.path, key))
@@ -68,17 +74,19 @@ class Draft:
 class Block:
     """One scope: a block, a Graph, or the network. Labels of ``as:``, and modules for ``use:``."""
 
-    __slots__ = ("ghosts", "labels", "modules", "owners")
+    __slots__ = ("absent", "failed", "labels", "modules", "owners")
 
     def __init__(self) -> None:
         self.labels: dict[str, Binding] = {}
         """Set by ``as:``, visible in the whole block from there on."""
-        self.owners: dict[str, object] = {}
-        """Which step of the file set a label: a repeated step may set it again."""
-        self.modules: dict[tuple[int, int], tuple[tuple[str, ...], Any]] = {}
-        """By ``(id(frame), slot)`` of an output: the path and the call of what gave it."""
-        self.ghosts: set[str] = set()
-        """Labels of steps that an `if:` left out."""
+        self.owners: dict[str, Mark] = {}
+        """Which step of the file set a label, by its mark: a repeated step may set it again."""
+        self.modules: dict[tuple[Frame, int], tuple[tuple[str, ...], Any]] = {}
+        """By frame and slot of an output: the path and the call of what gave it."""
+        self.absent: set[str] = set()
+        """Labels of steps that do not exist, and of the steps inside them."""
+        self.failed = False
+        """A step under a templated name failed: which labels it would have set is not known."""
 
 
 class Frame:
@@ -112,9 +120,7 @@ class Frame:
         self.slots = len(inputs)
         self.index = 0
         """Next index of a step in a list."""
-        self.values: list[Val] = []
-        """The inputs."""
-        self.captured: dict[tuple[int, int], int] = {}
+        self.captured: dict[tuple[Frame, int], int] = {}
         self.captured_refs: list[Ref] = []
         self.capture_slots: list[int] = []
         self.exported: dict[int, int] = {}
@@ -153,7 +159,12 @@ class Frame:
         return list(dict.fromkeys([*names, *self.block.labels, "prev", "input"]))
 
     def ref(self, val: Val) -> Ref:
-        """The value as a reference in this graph, captured or exported where needed."""
+        """The value as a reference in this graph, captured or exported where needed.
+
+        Raises:
+            SpecError: it stands inside a module that `use:` has applied again.
+            Skip: it stands inside a container that failed.
+        """
         return Ref(self._local(val.frame, val.slot), val.path)
 
     def _local(self, owner: Frame, slot: int) -> int:
@@ -163,7 +174,7 @@ class Frame:
             # it stands in a finished graph below this one: bring it up one level
             assert owner.parent is not None
             return self._local(owner.parent, owner._export(slot))
-        key = (id(owner), slot)
+        key = (owner, slot)
         found = self.captured.get(key)
         if found is None:
             assert self.parent is not None
@@ -192,7 +203,9 @@ class Frame:
                         help="give the module an output, or make it a block",
                     )
                 )
-            assert self.parent is not None and self.draft is not None
+            if self.draft is None:
+                raise Skip  # a later step of this graph failed, so nothing calls it
+            assert self.parent is not None
             found = self.exported[slot] = self.parent.new_slot()
             self.draft.exports.append(found)
             self.exports.append(slot)

@@ -13,7 +13,7 @@ from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Signature
 from lazyinspect.spec.grammar import GrammarError
-from lazyinspect.spec.model import OPEN, Branch, LayerExpr, Layers, Spec, StepSpec
+from lazyinspect.spec.model import OPEN, LayerExpr, Spec, StepSpec, all_steps
 from lazyinspect.spec.names import NOT_LAYERS, STRUCTURE, did_you_mean, nearest
 
 
@@ -53,18 +53,6 @@ def with_lint(error: GrammarError) -> SpecError:
     both = [*error.problems, *more]
     both.sort(key=lambda p: (p.mark.line, p.mark.column) if p.mark else (0, 0))
     return SpecError(both)
-
-
-def all_steps(layers: Layers) -> Iterator[StepSpec]:
-    """Steps with those nested in them."""
-    for step in layers.steps:
-        yield step
-        if step.body is not None:
-            yield from all_steps(step.body.layers)
-        for sources in (step.merge, step.sources):
-            for source in sources.positional if sources is not None else ():
-                if isinstance(source, Branch):
-                    yield from all_steps(source.layers)
 
 
 def _step(step: StepSpec, spec: Spec, allow: Sequence[str]) -> Iterator[Problem]:

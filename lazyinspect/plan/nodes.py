@@ -1,37 +1,23 @@
-"""One step -> one node in the graph and one typed call: layers, functions, containers, blocks."""
+"""One step -> one node of the program and its typed call: leaves, containers, blocks, `use:`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from lazyinspect.errors import ArgumentError, Mark, Problem, ShapeError, SpecError
+from lazyinspect.errors import Mark, Problem, ShapeError, SpecError
 from lazyinspect.plan import sources as src
-from lazyinspect.plan.arguments import (
-    block_arguments,
-    block_inputs,
-    hashable,
-    inputs_in_order,
-    typed,
-)
+from lazyinspect.plan.arguments import block_arguments, block_inputs, inputs_in_order, plan_key
 from lazyinspect.plan.checks import pick, unmet
-from lazyinspect.plan.frame import POISON, Draft, Frame, Val
-from lazyinspect.plan.ops import table
-from lazyinspect.plan.ops.base import Op
-from lazyinspect.plan.ops.merges import cat_broadcast
-from lazyinspect.plan.ops.signature import parse_signature
-from lazyinspect.plan.resolve import Applied, Resolver
+from lazyinspect.plan.frame import POISON, Draft, Frame, Skip, Val
+from lazyinspect.plan.leaves import Leaves
+from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.retrace import Retracer
-from lazyinspect.plan.scope import Scope, Skip, bind_params, evaluate, evaluate_args
+from lazyinspect.plan.scope import Scope, bind_params, evaluate, evaluate_args
 from lazyinspect.plan.sources import Sourced, Walk
-from lazyinspect.plan.tree import Call, Graph, ParameterLeaf, Use
-from lazyinspect.shapes import TensorType
-from lazyinspect.spec.formula import describe
+from lazyinspect.plan.tree import Call, Graph, Use
 from lazyinspect.spec.model import GraphSpec, Layers, Spec, StepSpec
 from lazyinspect.spec.names import STRUCTURE
-
-_PARAMETER = parse_signature("*shape: int, fill: float = 0.0")
-_LEAST_SOURCES = {"add": 2, "sub": 2, "mul": 2, "div": 2, "matmul": 2, "cat": 1, "stack": 1}
 
 
 class Walker(Protocol):
@@ -50,6 +36,7 @@ class Walker(Protocol):
         inputs: tuple[str, ...],
         types: list[Any],
         mark: Mark,
+        i: int | None = None,
     ) -> tuple[Graph | None, Call | None]:
         """Plan something that sees only its own inputs and parameters."""
 
@@ -72,9 +59,8 @@ class Nodes:
         walker: Walker,
     ) -> None:
         self.spec = spec
-        self.resolver = resolver
-        self.known = known
         self.walker = walker
+        self.leaves = Leaves(resolver, known)
         self.retracer = Retracer(resolver)
         self._blocks: dict[Any, tuple[Graph | None, Call | None]] = {}
         self._open: list[str] = []
@@ -82,7 +68,13 @@ class Nodes:
         """First source of the step applied last: what flowed in where it failed."""
 
     def apply(self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk) -> Val:
-        """Apply the step's op once; what `pick:` takes of its output."""
+        """Apply the step's op once; what `pick:` takes of its output.
+
+        Raises:
+            SpecError: something is wrong at a place of its own.
+            OpError: the op refuses its arguments or sources.
+            Skip: it reads the result of a step that failed.
+        """
         op = step.op
         self.reading = sourced.first()
         if step.become is not None and op in STRUCTURE:
@@ -97,13 +89,13 @@ class Nodes:
             if op in ("Sequential", "Graph"):
                 value = self._container(step, name, sourced, walk)
             elif op == "Parameter":
-                value = self._parameter(step, name, scope, walk)
+                value = self.leaves.parameter(step, name, scope, walk)
             elif op == "use":
                 value = self._use(step, name, sourced, walk)
             elif op in self.spec.blocks:
                 value = self._block(step, name, sourced, scope, walk)
             else:
-                value = self._row(step, name, sourced, scope, walk)
+                value = self.leaves.row(step, name, sourced, scope, walk)
         if step.pick is not None:
             value = pick(value, evaluate(step.pick, scope), step)
         if step.expect is not None:
@@ -111,111 +103,6 @@ class Nodes:
             if problem is not None:
                 self.walker.problems.append(problem)
         return value
-
-    def _row(self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk) -> Val:
-        """A layer, function or merge of the table, or a class without a row."""
-        op = step.op
-        row = table().get(op)
-        values = src.types_of(sourced.positional)
-        named = {key: src.type_of(value) for key, value in sourced.keywords.items()}
-        positional, keywords = evaluate_args(step.args, scope)
-        resolver = self.resolver
-        if row is None:
-            self.known(op, step.mark)
-            applied = resolver.other(op, positional, keywords, values, named, step.mark)
-        elif isinstance(row, Op) and row.kind != "layer":
-            if step.become is not None:
-                raise SpecError(
-                    Problem("bad-become", f"`{op}` is no layer, and cannot `become:` one",
-                            step.become[1])
-                )  # fmt: skip
-            expand: tuple[int, ...] = ()
-            operands = values
-            count, needed = len(values) + len(named), _LEAST_SOURCES.get(op, 0)
-            if count < needed:
-                raise SpecError(
-                    Problem(
-                        "bad-source",
-                        f"`{op}` takes {needed} source{'s' * (needed > 1)}, and gets {count}",
-                        step.mark,
-                        help=f"write {op}: [prev, ...], with a label, a number or a formula",
-                    )
-                )
-            if op == "cat":
-                operands, expand = self._cat(sourced, values, keywords)
-            applied = resolver.function(
-                op, positional, keywords, operands, named, step.mark, expand
-            )
-        else:
-            become = None if step.become is None else step.become[0]
-            if become is not None and "." in become and step.become is not None:
-                self.known(*step.become)
-            applied = resolver.layer(op, positional, keywords, values, named, step.mark, become)
-        return self._emit(name, applied, sourced, values, named, step.mark, walk)
-
-    def _emit(
-        self,
-        name: str,
-        applied: Applied,
-        sourced: Sourced,
-        values: list[Any],
-        named: Mapping[str, Any],
-        mark: Mark,
-        walk: Walk,
-    ) -> Val:
-        """Write the step into the program and the calls."""
-        frame = walk.frame
-        operands = tuple([src.run_time(item, frame) for item in sourced.positional])
-        keywords = {key: src.run_time(item, frame) for key, item in sourced.keywords.items()}
-        slot = frame.new_slot()
-        frame.add(Draft(name, applied.node, operands, keywords, slot))
-        call = Call(
-            name, applied.node, src.named_tensors(values, named), applied.output, applied.macs,
-            mark,
-        )  # fmt: skip
-        walk.calls.append(call)
-        frame.block.modules[id(frame), slot] = ((*frame.path, name), call)
-        return Val(frame, slot, applied.output)
-
-    @staticmethod
-    def _cat(
-        sourced: Sourced, values: list[Any], keywords: Mapping[str, Any]
-    ) -> tuple[list[Any], tuple[int, ...]]:
-        """Sources of `cat` with a Parameter of leading size 1 expanded over the batch."""
-        flags = tuple(isinstance(v, Val) and v.parameter for v in sourced.positional)
-        if not any(flags):
-            return values, ()
-        dim = keywords.get("dim", 1)
-        widened = list(cat_broadcast(tuple(values), dim, flags))
-        changed = tuple(
-            k for k, (old, new) in enumerate(zip(values, widened, strict=True)) if old != new
-        )
-        return widened, changed
-
-    def _parameter(self, step: StepSpec, name: str, scope: Scope, walk: Walk) -> Val:
-        """A learned tensor."""
-        if step.sources is not None:
-            first = src.resolve(step, walk).first()
-            scope = Scope(scope.params, None if first is None else first.type, scope.i)
-        positional, keywords = evaluate_args(step.args, scope)
-        if len(positional) == 1 and isinstance(positional[0], tuple):
-            positional = positional[0]
-        bound = _PARAMETER.bind(positional, keywords)
-        shape = bound["shape"]
-        for place, size in enumerate(shape):
-            if type(size) is not int or size < 0:
-                raise ArgumentError(
-                    f"takes sizes, and gets {describe(size)}",
-                    argument=str(place),
-                    help="write its shape: {Parameter: [1, 1, 768]}",
-                )
-        frame = walk.frame
-        leaf = ParameterLeaf(shape, float(bound.get("fill", 0.0)), step.mark)
-        kind = TensorType(shape, self.resolver.dtype)
-        slot = frame.new_slot()
-        frame.add(Draft(name, leaf, (), {}, slot))
-        walk.calls.append(Call(name, leaf, (), kind, 0, step.mark))
-        return Val(frame, slot, kind, parameter=bool(shape) and shape[0] == 1)
 
     def _container(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
         """`Sequential:`, a nested list, or `Graph:`."""
@@ -272,7 +159,7 @@ class Nodes:
         inputs = () if source is None else src.named_tensors([source.type], {})
         call = Call(name, frame, inputs, output.type, 0, mark, tuple(inner.calls))  # type: ignore[arg-type]
         walk.calls.append(call)
-        outer.block.modules[id(outer), slot] = ((*outer.path, name), call)
+        outer.block.modules[outer, slot] = ((*outer.path, name), call)
         return Val(outer, slot, output.type)
 
     def _branches(
@@ -283,7 +170,8 @@ class Nodes:
         source = walk.prev if readable else None
         inner = self.inner(walk, name, step.op, source, step.mark)
         start = inner.prev
-        positional = list(sourced.positional)
+        # what the branches start from is at hand as the graph's own input
+        positional = [start if item is source else item for item in sourced.positional]
         for place, branch in sourced.branches.items():
             below = self.inner(inner, str(place), "Sequential", start, branch.mark)
             self.walker.steps(branch.layers, below)
@@ -291,7 +179,7 @@ class Nodes:
                 raise Skip
             positional[place] = self.close(below, str(place), start, branch.mark, inner)
         evaluated = Sourced(positional, sourced.keywords).evaluated(scope)
-        inner.prev = self._row(step, step.op, evaluated, scope, inner)
+        inner.prev = self.leaves.row(step, step.op, evaluated, scope, inner)
         inner.unpacked = inner.dangling = None
         return self.close(inner, name, source, step.mark, walk)
 
@@ -308,7 +196,7 @@ class Nodes:
         inputs = block_inputs(step, body, sourced)
         first = src.type_of(inputs[0]) if inputs else None
         params = bind_params(body.params, given, Scope({}, first))
-        key = (step.op, typed(params))
+        key = (step.op, plan_key(params))
         return self._closed(step, body, step.op, params, name, Sourced(inputs, {}), walk, key)
 
     def _closed(
@@ -337,12 +225,13 @@ class Nodes:
                         help="a network is finite: use `repeat:`",
                     )
                 )
-            key = (key, hashable(tuple(types)))
+            key = (key, plan_key(tuple(types)))
         planned = self._blocks.get(key) if key is not None else None
         if planned is None:
             before = len(self.walker.problems)
             self._open.append(step.op)
-            planned = self.walker.scope(body, declared, params, names, types, step.mark)
+            i = walk.i if key is None else None
+            planned = self.walker.scope(body, declared, params, names, types, step.mark, i)
             self._open.pop()
             used = self.walker.problems[before:]
             self.walker.problems[before:] = [problem.inside(step.mark) for problem in used]
@@ -357,7 +246,7 @@ class Nodes:
         frame.add(Draft(name, graph, refs, {}, slot))
         call = Call(name, graph, inside.inputs, inside.output, 0, step.mark, inside.calls)
         walk.calls.append(call)
-        frame.block.modules[id(frame), slot] = ((*frame.path, name), call)
+        frame.block.modules[frame, slot] = ((*frame.path, name), call)
         return Val(frame, slot, inside.output)
 
     def _use(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
@@ -365,21 +254,21 @@ class Nodes:
         expr = step.args.positional[0]
         label = expr.constant
         frame = walk.frame
-        if label in frame.block.ghosts:
-            raise SpecError(
-                Problem(
-                    "absent-module",
-                    f"there is no module `{label}` to use: its `if:` is false",
-                    expr.mark,
-                    help="give this step the same `if:`",
-                )
-            )
         value = src.lookup(label, expr.mark, walk)
         found = None
         if isinstance(value, Val):
+            if value.absent:
+                raise SpecError(
+                    Problem(
+                        "absent-module",
+                        f"there is no module `{label}` to use: its step does not exist here",
+                        expr.mark,
+                        help="give this step the same `if:`",
+                    )
+                )
             if value.type is POISON:
                 raise Skip
-            found = frame.block.modules.get((id(value.frame), value.slot))
+            found = frame.block.modules.get((value.frame, value.slot))
         if found is None or not self.retracer.usable(found[1]):
             raise SpecError(
                 Problem(
@@ -406,8 +295,11 @@ class Nodes:
         keywords = {key: src.run_time(item, frame) for key, item in sourced.keywords.items()}
         slot = frame.new_slot()
         frame.add(Draft(name, Use(path, step.mark), operands, keywords, slot))
-        inputs = src.named_tensors(values, named)
+        if isinstance(made.node, (Graph, Frame)):
+            inputs = src.graph_tensors(made.node.inputs, values)
+        else:
+            inputs = src.named_tensors(values, named)
         call = Call(name, made.node, inputs, output, macs, step.mark, calls, path)
         walk.calls.append(call)
-        frame.block.modules[id(frame), slot] = (path, made)
+        frame.block.modules[frame, slot] = (path, made)
         return Val(frame, slot, output)

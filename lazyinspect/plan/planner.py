@@ -7,7 +7,8 @@ each set of parameters and input types; its nodes are shared by all its uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,19 @@ from lazyinspect.errors import Mark, OpError, Problem, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.arguments import flowing, op_problem
 from lazyinspect.plan.checks import count, holds
-from lazyinspect.plan.frame import POISON, Block, Frame, Val
-from lazyinspect.plan.labels import bind, bind_absent, next_index, step_name
+from lazyinspect.plan.frame import Block, Frame, Skip, Val
+from lazyinspect.plan.labels import (
+    bind,
+    bind_absent,
+    bind_key,
+    leave_out,
+    next_index,
+    poison,
+    step_name,
+)
 from lazyinspect.plan.nodes import Nodes
 from lazyinspect.plan.resolve import Resolver
-from lazyinspect.plan.scope import LayerArg, Scope, Skip, evaluate
+from lazyinspect.plan.scope import LayerArg, Scope, evaluate
 from lazyinspect.plan.sources import Sourced, Walk
 from lazyinspect.plan.tree import Call, Graph
 from lazyinspect.shapes import TensorType
@@ -68,19 +77,33 @@ class Planner:
         inputs: tuple[str, ...],
         types: list[Any],
         mark: Mark,
+        i: int | None = None,
     ) -> tuple[Graph | None, Call | None]:
-        """Plan something that sees only its own inputs and parameters."""
+        """Plan something that sees only its own inputs and parameters.
+
+        Args:
+            types: of the inputs.
+            i: index of the copy, where a `Graph:` stands in a repeat.
+
+        Returns:
+            The graph and its call; None where a problem was found.
+        """
         before = len(self.problems)
         frame = Frame(None, Block(), declared, inputs, mark, is_block=True)
         values = [Val(frame, slot, value) for slot, value in enumerate(types)]
         frame.keys.update(zip(inputs, values, strict=True))
-        walk = Walk(frame, params, values[0] if values else None, values[0] if values else None)
+        first = values[0] if values else None
+        walk = Walk(frame, params, first, first, i)
         self.steps(body.layers, walk)
         try:
             output = self._output(body.output, walk)
             types_out = src.type_of(output) if not isinstance(output, dict) else {
                 key: src.type_of(value) for key, value in output.items()
             }  # fmt: skip
+            if isinstance(output, dict):
+                frame.output = {key: src.run_time(value, frame) for key, value in output.items()}
+            else:
+                frame.output = src.run_time(output, frame)
         except Skip:
             return None, None
         except SpecError as error:
@@ -88,26 +111,16 @@ class Planner:
             return None, None
         if len(self.problems) > before:
             return None, None
-        if isinstance(output, dict):
-            frame.output = {key: src.run_time(value, frame) for key, value in output.items()}
-        else:
-            frame.output = src.run_time(output, frame)
         graph = frame.freeze()
-        call = Call("", graph, src.named_tensors(types, {}), types_out, 0, mark, tuple(walk.calls))
-        if len(inputs) > 1:
-            call.inputs = src.named_tensors((), dict(zip(inputs, types, strict=True)))
+        tensors = src.graph_tensors(inputs, types)
+        call = Call("", graph, tensors, types_out, 0, mark, tuple(walk.calls))
         _settle(call)
         return graph, call
 
     def _output(self, output: OutputSpec | None, walk: Walk) -> Any:
         if output is None:
             return src.last(walk, walk.frame.mark)
-        found = []
-        for name, mark in output.labels:
-            value = src.lookup(name, mark, walk)
-            if isinstance(value, tuple):
-                value = tuple(value)
-            found.append(value)
+        found = [src.lookup(name, mark, walk) for name, mark in output.labels]
         if output.single:
             return found[0]
         if output.keys is not None:
@@ -116,11 +129,8 @@ class Planner:
 
     def steps(self, layers: Layers, walk: Walk) -> None:
         """Plan steps in order into the walk's graph."""
-        for written in layers.steps:
-            step = written
+        for step in layers.steps:
             try:
-                if step.op == "$":
-                    step = self._layer_step(step, walk)
                 if step.op == "splice":
                     self._splice(step, walk)
                 else:
@@ -130,37 +140,24 @@ class Planner:
                 pass
             except SpecError as error:
                 self.problems.extend(error.problems)
-            except OpError as error:
-                self.problems.append(op_problem(error, step, flowing(self.nodes.reading)))
-            self._poison(step, walk)
-
-    def _poison(self, step: StepSpec, walk: Walk) -> None:
-        """After a failure: the step's names stand for a value that nothing is said about."""
-        value = Val(walk.frame, walk.frame.new_slot(), POISON)
-        walk.prev, walk.unpacked, walk.dangling = value, None, None
-        for name, _ in step.labels:
-            walk.frame.block.labels.setdefault(name, value)
-        if step.each is not None:
-            walk.frame.block.labels.setdefault(step.each[0], value)
-        if isinstance(step.name, str):
-            walk.frame.keys.setdefault(step.name, value)
+            poison(step, walk)
 
     def _splice(self, step: StepSpec, walk: Walk) -> None:
         assert step.body is not None
-        first = walk.prev.type if walk.prev is not None else None
-        scope = Scope(walk.params, first, walk.i)
         ends = step.body.layers.steps[-1:]
-        if step.condition is not None and not holds(step.condition, scope):
-            if ends and ends[0].sources is not None:
-                walk.dangling = step
-            return
-        outer = walk.i
-        copies = 1 if step.repeat is None else count(step.repeat, scope)
-        for i in range(copies):
-            if step.repeat is not None:
-                walk.i = i
-            self.steps(step.body.layers, walk)
-        walk.i = outer
+        per_copy = _per_copy(step)
+        scope = _prev_scope(walk)
+        if step.condition is None or per_copy or holds(step.condition, scope):
+            copies = 1 if step.repeat is None else count(step.repeat, scope)
+            with _restored(walk):
+                for i in range(copies):
+                    if step.repeat is not None:
+                        walk.i = i
+                    if per_copy and not holds(per_copy, _prev_scope(walk)):
+                        continue
+                    self.steps(step.body.layers, walk)
+        else:
+            leave_out(step, walk)
         if step.condition is not None and ends and ends[0].sources is not None:
             walk.dangling = step
 
@@ -168,96 +165,67 @@ class Planner:
         sourced = src.resolve(step, walk)
         first = sourced.first()
         scope = Scope(walk.params, None if first is None else first.type, walk.i)
-        condition = step.condition
-        per_copy = (
-            condition is not None
-            and step.repeat is not None
-            and "i" in getattr(condition.value, "names", ())
-        )
-        if condition is not None and not per_copy and not holds(condition, scope):
-            bind_absent(step, first, walk)
+        per_copy = _per_copy(step)
+        if step.condition is not None and not per_copy and not holds(step.condition, scope):
+            bind_absent(step, first, scope, walk)
             return
         if step.repeat is None:
             name = step_name(step, scope, walk)
-            value = self.nodes.apply(step, name, sourced, scope, walk)
-            bind(step, value, [value], first, walk)
+            value = self._apply(step, name, sourced, scope, walk)
+            if step.name is not None:
+                bind_key(step, name, value, walk)
+            bind(step, value, [value], walk)
             return
         copies = count(step.repeat, scope)
         if isinstance(step.name, str):
-            outputs, last = self._sequence(step, copies, sourced, walk, per_copy)
+            outputs, last = self._sequence(step, copies, sourced, walk)
         else:
-            outputs = self._copies(step, copies, sourced, walk, per_copy)
+            outputs = self._copies(step, copies, sourced, walk)
             last = outputs[-1] if outputs else None
         if last is None:
-            bind_absent(step, first, walk)
+            bind_absent(step, first, scope, walk)
         else:
-            bind(step, last, outputs, first, walk)
+            bind(step, last, outputs, walk)
 
-    def _layer_step(self, step: StepSpec, walk: Walk) -> StepSpec:
-        """The step that `$act` stands for, with the layer's own arguments."""
-        assert step.layer is not None
-        scope = Scope(walk.params, walk.prev.type if walk.prev else None, walk.i)
-        value = evaluate(Expr(step.layer, step.mark, OPEN), scope)
-        if isinstance(value, str):
-            value = LayerArg(value)
-        if not isinstance(value, LayerArg):
-            raise SpecError(
-                Problem(
-                    "bad-step",
-                    f"`${step.layer.text}` is {describe(value)}, and a step is a layer",
-                    step.mark,
-                    help="give the name of a layer, or a mapping with one op: {LeakyReLU: 0.1}",
-                )
-            )
-        if value.op in STRUCTURE:
-            raise SpecError(
-                Problem(
-                    "bad-step",
-                    f"`${step.layer.text}` is {value.op}, and a parameter holds one layer",
-                    step.mark,
-                    help="put the steps into a block, and give its name",
-                )
-            )
-        args = ArgsExpr(
-            tuple(Expr(item, step.mark, item) for item in value.positional),
-            {name: Expr(item, step.mark, item) for name, item in value.keywords},
-        )
-        return replace(step, op=value.op, args=args)
+    def _apply(
+        self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk, copy: int = 0
+    ) -> Val:
+        """Apply a step once. Raises SpecError and Skip."""
+        if step.op == "$":
+            step = _layer_step(step, scope)
+        try:
+            return self.nodes.apply(step, name, sourced, scope, walk)
+        except OpError as error:
+            if copy:
+                error.message += f" (in copy {copy})"
+            found = flowing(self.nodes.reading)
+            raise SpecError(op_problem(error, step, found)) from None
 
     def _copies(
-        self,
-        step: StepSpec,
-        copies: int,
-        sourced: Sourced,
-        walk: Walk,
-        per_copy: bool,
-        indexed: bool = False,
+        self, step: StepSpec, copies: int, sourced: Sourced, walk: Walk, *, indexed: bool = False
     ) -> list[Val]:
         """Copies side by side: under indices, or under a templated name."""
         outputs: list[Val] = []
-        outer = walk.i
-        for i in range(copies):
-            first = sourced.first()
-            walk.i = i
-            scope = Scope(walk.params, None if first is None else first.type, i)
-            if per_copy and step.condition and not holds(step.condition, scope):
-                continue
-            name = next_index(walk) if indexed else step_name(step, scope, walk)
-            try:
-                value = self.nodes.apply(step, name, sourced, scope, walk)
-            except OpError as error:
-                if i:
-                    error.message += f" (in copy {i})"
-                raise
-            outputs.append(value)
-            sourced = _next(sourced, value)
-            # what an inline branch of the next copy starts from
-            walk.prev, walk.unpacked, walk.dangling = value, None, None
-        walk.i = outer
+        per_copy = _per_copy(step)
+        with _restored(walk):
+            for i in range(copies):
+                first = sourced.first()
+                walk.i = i
+                scope = Scope(walk.params, None if first is None else first.type, i)
+                if per_copy and not holds(per_copy, scope):
+                    continue
+                name = next_index(walk) if indexed else step_name(step, scope, walk)
+                value = self._apply(step, name, sourced, scope, walk, i)
+                if not indexed and step.name is not None:
+                    bind_key(step, name, value, walk)
+                outputs.append(value)
+                sourced = _next(sourced, value)
+                # what an inline branch of the next copy starts from
+                walk.prev, walk.unpacked, walk.dangling = value, None, None
         return outputs
 
     def _sequence(
-        self, step: StepSpec, copies: int, sourced: Sourced, walk: Walk, per_copy: bool
+        self, step: StepSpec, copies: int, sourced: Sourced, walk: Walk
     ) -> tuple[list[Val], Val | None]:
         """Copies under one name: a Sequential of children 0 .. n-1."""
         if copies == 0:
@@ -268,13 +236,66 @@ class Planner:
         replaced = sourced if first is None else _replace_first(sourced, first, inner.prev)
         if sourced.branches and walk.prev is not first:
             inner.prev, inner.unpacked, inner.dangling = walk.prev, walk.unpacked, walk.dangling
-        outputs = self._copies(step, copies, replaced, inner, per_copy, indexed=True)
+        outputs = self._copies(step, copies, replaced, inner, indexed=True)
         if not outputs:
             walk.names.discard(name)
             return [], None
-        inner.prev, inner.unpacked, inner.dangling = outputs[-1], None, None
         value = self.nodes.close(inner, name, first, step.mark, walk)
+        bind_key(step, name, value, walk)
         return outputs, value
+
+
+def _per_copy(step: StepSpec) -> Expr | None:
+    """The `if:` of a repeated step that reads `i`, and so is asked for each copy."""
+    condition = step.condition
+    if condition is None or step.repeat is None:
+        return None
+    return condition if "i" in getattr(condition.value, "names", ()) else None
+
+
+def _prev_scope(walk: Walk) -> Scope:
+    return Scope(walk.params, None if walk.prev is None else walk.prev.type, walk.i)
+
+
+@contextmanager
+def _restored(walk: Walk) -> Iterator[None]:
+    """Around copies, which set `i`."""
+    outer = walk.i
+    try:
+        yield
+    finally:
+        walk.i = outer
+
+
+def _layer_step(step: StepSpec, scope: Scope) -> StepSpec:
+    """The step that `$act` stands for, with the layer's own arguments."""
+    assert step.layer is not None
+    value = evaluate(Expr(step.layer, step.mark, OPEN), scope)
+    if isinstance(value, str):
+        value = LayerArg(value)
+    if not isinstance(value, LayerArg):
+        raise SpecError(
+            Problem(
+                "bad-step",
+                f"`{step.written}` is {describe(value)}, and a step is a layer",
+                step.mark,
+                help="give the name of a layer, or a mapping with one op: {LeakyReLU: 0.1}",
+            )
+        )
+    if value.op in STRUCTURE:
+        raise SpecError(
+            Problem(
+                "bad-step",
+                f"`{step.written}` is {value.op}, and a parameter holds one layer",
+                step.mark,
+                help="put the steps into a block, and give its name",
+            )
+        )
+    args = ArgsExpr(
+        tuple(Expr(item, step.mark, item) for item in value.positional),
+        {name: Expr(item, step.mark, item) for name, item in value.keywords},
+    )
+    return replace(step, op=value.op, args=args)
 
 
 def _next(sourced: Sourced, value: Val) -> Sourced:

@@ -8,8 +8,9 @@ from typing import Any
 
 from lazyinspect.errors import ArgumentError, Mark, OpError, Problem, SpecError
 from lazyinspect.plan.frame import Frame
+from lazyinspect.plan.ops.merges import cat_broadcast
 from lazyinspect.plan.resolve import Resolver
-from lazyinspect.plan.sources import named_tensors
+from lazyinspect.plan.sources import graph_tensors, named_tensors
 from lazyinspect.plan.tree import Call, Function, Graph, Leaf, ParameterLeaf, Ref, Step, Use
 from lazyinspect.shapes import TensorType, Value
 
@@ -122,7 +123,10 @@ class Retracer:
                 raise type(error)(f"at {step.name}: {name} {error.message}") from None
             output, macs = applied.output, applied.macs
         slots[step.slot] = output
-        inputs = named_tensors(values, named)
+        if isinstance(node, Graph):
+            inputs = graph_tensors(node.inputs, values)
+        else:
+            inputs = named_tensors(values, named)
         return Call(step.name, node, inputs, output, macs, node.mark, inner, target)
 
     def _graph(
@@ -148,7 +152,5 @@ def _read(operand: Any, slots: Mapping[int, Value]) -> Value:
 
 
 def _expanded(node: Function, values: list[Value]) -> list[Value]:
-    from lazyinspect.plan.ops.merges import cat_broadcast
-
     flags = tuple(index in node.expand_batch for index in range(len(values)))
     return list(cat_broadcast(tuple(values), node.args.get("dim", 1), flags))

@@ -186,9 +186,10 @@ def totals(rows: tuple[LayerRow, ...]) -> Totals:
 
 
 def state_dict(call: Call, ties: tuple[Tie, ...] = ()) -> dict[str, Weight]:
-    """Every tensor of the built network by its ``state_dict`` name, in execution order.
+    """Every tensor of the built network by its ``state_dict`` name, in torch's order.
 
-    A tied name is there as well, as in torch. Non-persistent buffers are included.
+    That is the order of the steps, but for learned tensors: a graph's own stand before its
+    modules'. A tied name is there as well, as in torch. Non-persistent buffers are included.
     """
     found: dict[str, Weight] = {}
 
@@ -197,7 +198,7 @@ def state_dict(call: Call, ties: tuple[Tie, ...] = ()) -> dict[str, Weight]:
         if call.target is not None:
             return
         if isinstance(node, Graph):
-            for child in call.calls:
+            for child in sorted(call.calls, key=lambda c: not isinstance(c.node, ParameterLeaf)):
                 walk(child, f"{path}.{child.name}" if path else child.name)
         elif not isinstance(node, Function):
             for weight in node.weights:

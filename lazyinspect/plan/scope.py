@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazyinspect.errors import Problem, SpecError
-from lazyinspect.plan.frame import POISON
+from lazyinspect.plan.frame import POISON, Skip
 from lazyinspect.shapes import TensorType, format_value
 from lazyinspect.spec.formula import Formula, FormulaError, describe
 from lazyinspect.spec.model import OPEN, ArgsExpr, Expr, LayerExpr, ParamSpec, Template
 from lazyinspect.spec.names import did_you_mean
 from lazyinspect.spec.values import formula_problem
-
-
-class Skip(Exception):
-    """A step reads the result of one that failed: nothing to say about it."""
 
 
 @dataclass(frozen=True, slots=True)

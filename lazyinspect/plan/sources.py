@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lazyinspect.errors import Mark, Problem, SpecError
-from lazyinspect.plan.frame import POISON, Frame, Val
-from lazyinspect.plan.scope import Scope, Skip, evaluate
+from lazyinspect.plan.frame import POISON, Frame, Skip, Val
+from lazyinspect.plan.scope import Scope, evaluate
 from lazyinspect.shapes import TensorType, tensors_of
 from lazyinspect.spec.model import Branch, Expr, Group, Label, SourceExpr, Sources, StepSpec
 from lazyinspect.spec.names import did_you_mean
@@ -127,6 +127,16 @@ def run_time(operand: Any, frame: Frame) -> Any:
     return operand
 
 
+def graph_tensors(
+    names: tuple[str, ...], values: Iterable[Any]
+) -> tuple[tuple[str, TensorType], ...]:
+    """Every input tensor of a graph: under the names of its inputs, where it has several."""
+    if len(names) == 1:
+        return named_tensors(list(values)[:1], {})
+    # a graph may get captured values after its own inputs
+    return named_tensors((), dict(zip(names, values, strict=False)))
+
+
 def named_tensors(
     positional: Iterable[Any], keywords: Mapping[str, Any]
 ) -> tuple[tuple[str, TensorType], ...]:
@@ -153,7 +163,7 @@ def resolve(step: StepSpec, walk: Walk) -> Sourced:
             raise SpecError(
                 Problem(
                     "bad-source",
-                    f"`{step.op}` has sources twice: in its arguments and in `from:`",
+                    f"`{step.written}` has sources twice: in its arguments and in `from:`",
                     step.sources.mark,
                     help="leave `from:` out",
                 )
@@ -173,7 +183,8 @@ def _prev(step: StepSpec, walk: Walk) -> Val:
         raise SpecError(
             Problem(
                 "implied-source",
-                f"`{step.op}` must name its source: the step before has both `if:` and `from:`",
+                f"`{step.written}` must name its source: the step before has both `if:` and "
+                "`from:`",
                 step.mark,
                 help="write `from:` with a label; without it, another network results where "
                 "the `if:` is false",
@@ -256,6 +267,7 @@ def lookup(name: str, mark: Mark, walk: Walk) -> Any:
 
     Raises:
         SpecError: nothing; the nearest name is suggested.
+        Skip: a step that failed may have set it.
     """
     if name == "prev":
         return lookup_prev(walk, mark)
@@ -263,7 +275,7 @@ def lookup(name: str, mark: Mark, walk: Walk) -> Any:
         found: Any = walk.frame.lookup(name) or walk.input
     else:
         found = walk.frame.lookup(name)
-    if found is None and name in walk.frame.block.ghosts:
+    if found is None and name in walk.frame.block.absent:
         raise SpecError(
             Problem(
                 "absent-step",
@@ -273,6 +285,8 @@ def lookup(name: str, mark: Mark, walk: Walk) -> Any:
                 help="give this step the same `if:`",
             )
         )
+    if found is None and walk.frame.block.failed:
+        raise Skip
     if found is None:
         known = walk.frame.visible()
         help = did_you_mean(name, known, "the labels here are " + " ".join(known[:12]))

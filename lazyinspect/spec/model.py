@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -131,6 +131,11 @@ class StepSpec:
     """``expect:``; None for ``_``."""
     expect_mark: Mark | None = None
 
+    @property
+    def written(self) -> str:
+        """The op as the file has it: ``$act`` where a parameter holds the layer."""
+        return self.op if self.layer is None else f"${self.layer.text}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layers:
@@ -139,6 +144,23 @@ class Layers:
     steps: tuple[StepSpec, ...]
     named: bool
     mark: Mark
+
+
+def all_steps(layers: Layers) -> Iterator[StepSpec]:
+    """Steps with those nested in them, in the order of the file."""
+    for step in layers.steps:
+        yield step
+        yield from steps_inside(step)
+
+
+def steps_inside(step: StepSpec) -> Iterator[StepSpec]:
+    """Steps in the body of a step, and in its inline branches."""
+    if step.body is not None:
+        yield from all_steps(step.body.layers)
+    for sources in (step.merge, step.sources):
+        for source in sources.positional if sources is not None else ():
+            if isinstance(source, Branch):
+                yield from all_steps(source.layers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
