@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from lazyinspect.errors import Mark, Problem
@@ -28,21 +29,25 @@ def _lines(problems: Sequence[Problem], layout: Layout) -> Iterator[Line]:
 
 
 def _problem(problem: Problem, layout: Layout) -> Iterator[Line]:
+    head = f"error[{problem.code}]"
     first, *more = _split(problem.message)
-    yield [(f"error[{problem.code}]", "bold red"), (f": {first}", "bold")]
-    yield from ([(f"  {line}", "")] for line in more)
+    first, *rest = _wrap(first, layout.width - len(head) - 2, layout.width - 2)
+    yield [(head, "bold red"), (f": {first}", "bold")]
+    yield from ([(f"  {line}", "bold")] for line in rest)
+    for line in more:
+        yield from ([(f"  {part}", "")] for part in _wrap(line, layout.width - 2))
     gutter = 2
     if problem.mark is not None:
         gutter = len(str(problem.mark.line)) + 1
         yield from _snippet(problem.mark, problem.found, gutter, layout)
     elif problem.found:
-        yield from _note(gutter, "found", problem.found)
+        yield from _note(gutter, "found", problem.found, layout)
     if problem.help:
-        yield from _note(gutter, "help", problem.help)
+        yield from _note(gutter, "help", problem.help, layout)
     for mark in problem.used_at:
-        yield from _note(gutter, "used at", _use(mark, layout))
+        yield from _note(gutter, "used at", _use(mark, layout), layout)
     for note in problem.notes:
-        yield from _note(gutter, "note", note)
+        yield from _note(gutter, "note", note, layout)
 
 
 def _snippet(mark: Mark, found: str, gutter: int, layout: Layout) -> Iterator[Line]:
@@ -50,7 +55,7 @@ def _snippet(mark: Mark, found: str, gutter: int, layout: Layout) -> Iterator[Li
     lines = mark.source.lines
     if not 1 <= mark.line <= len(lines):
         if found:
-            yield from _note(gutter, "found", found)
+            yield from _note(gutter, "found", found, layout)
         return
     text, start, length = _window(lines[mark.line - 1], mark, layout.width - gutter - 3)
     bar = " " * (gutter + 1) + "|"
@@ -64,7 +69,8 @@ def _snippet(mark: Mark, found: str, gutter: int, layout: Layout) -> Iterator[Li
     yield [(f"{bar} ", "blue"), (" " * start + carets, "bold red"), *beside]
     below = more if fits else [first, *more]
     for line in below:
-        yield [(f"{bar} ", "blue"), ("  " + line, "red")]
+        for part in _wrap(line, layout.width - gutter - 5):
+            yield [(f"{bar} ", "blue"), ("  " + part, "red")]
     yield [(bar, "blue")]
 
 
@@ -98,12 +104,34 @@ def _use(mark: Mark, layout: Layout) -> str:
     return f"{place}: {cut(_one_cell_each(text), max(layout.width - len(place) - 16, 20))}"
 
 
-def _note(gutter: int, label: str, text: str) -> Iterator[Line]:
-    first, *more = _split(text)
+def _note(gutter: int, label: str, text: str, layout: Layout) -> Iterator[Line]:
     head = " " * (gutter + 1) + "= "
+    space = " " * (len(head) + len(label) + 2)
+    room = layout.width - len(space)
+    first, *more = [part for line in _split(text) for part in _wrap(line, room)]
     yield [(head, "blue"), (f"{label}: ", "bold"), (first, "")]
-    for line in more:
-        yield [(" " * (len(head) + len(label) + 2) + line, "")]
+    yield from ([(space + line, "")] for line in more)
+
+
+def _wrap(text: str, room: int, later: int | None = None) -> list[str]:
+    """The text in lines of at most ``room`` columns, those after the first of ``later``.
+
+    What fits stays as it is, and a word that does not fit stays whole: it may be a path to copy.
+    """
+    room = max(room, 20)
+    if width(text) <= room:
+        return [text]
+    rest = room if later is None else max(later, 20)
+    filled: list[str] = []
+    line = ""
+    for word in re.split(r"(?<=\S) +(?=\S)", text.rstrip()):
+        joined = f"{line} {word}" if line else word
+        if line and width(joined) > (rest if filled else room):
+            filled.append(line)
+            line = word
+        else:
+            line = joined
+    return [*filled, line]
 
 
 def _place(mark: Mark) -> str:

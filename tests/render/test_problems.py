@@ -99,6 +99,36 @@ def test_found_moves_below_where_it_does_not_fit_beside() -> None:
     assert below in text
 
 
+def test_long_texts_wrap_below_their_own_start() -> None:
+    text = drawn(
+        mismatch(message="Linear " + "expects more " * 5, help="word " * 20, notes=("a " * 40,)),
+        width=60,
+    )
+    assert (
+        text
+        == """\
+error[shape-mismatch]: Linear expects more expects more
+  expects more expects more expects more
+  --> mynet.yaml:9:5
+   |
+ 9 |   - Linear: [5184, 10]
+   |     ^^^^^^
+   |   input is [10, 1600]: 64 channels x 5 x 5, flattened
+   |   at line 8
+   |
+   = help: word word word word word word word word word word
+           word word word word word word word word word word
+   = note: a a a a a a a a a a a a a a a a a a a a a a a a a
+           a a a a a a a a a a a a a a a
+"""
+    )
+
+
+def test_a_word_longer_than_the_line_stays_whole() -> None:
+    path = "/very" * 20
+    assert f"          {path}\n" in drawn(mismatch(help=f"see {path} there"), width=60)
+
+
 def carets_point_at(text: str) -> str:
     """What stands above the carets of a drawn problem."""
     body = text.splitlines()
