@@ -21,6 +21,7 @@ ITEM_BYTES = {
 }  # fmt: skip
 """Bytes per element of every dtype a spec may name."""
 
+_BINARY = (" B", " KiB", " MiB", " GiB", " TiB", " PiB")
 _KIND = {"bool": 0, "uint8": 1, "int8": 1, "int16": 1, "int32": 1, "int64": 1}
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -67,6 +68,24 @@ def prod(sizes: Iterable[int]) -> int:
 def format_shape(shape: Sequence[int]) -> str:
     """``[1, 64, 56, 56]``, as specs and reports write it."""
     return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def format_bytes(count: int) -> str:
+    """``97.5 MiB``: three significant digits and a binary multiple; below 1024, exact."""
+    return f"{count} B" if count < 1024 else three_digits(count, 1024, _BINARY)
+
+
+def three_digits(value: float, step: int, units: Sequence[str]) -> str:
+    """Three significant digits and the unit that suits, each ``step`` times the one before it."""
+    exponent, scale = 0, 1
+    # 999.5 would print as 1000: it belongs to the next unit
+    while value >= 999.5 * scale and exponent < len(units) - 1:
+        exponent, scale = exponent + 1, scale * step
+    number = value / scale
+    digits = 2 if number < 9.995 else 1 if number < 99.95 else 0
+    if exponent == 0 and value == int(value):
+        digits = 0
+    return f"{number:,.{digits}f}{units[exponent]}"
 
 
 def format_value(value: Value) -> str:

@@ -12,7 +12,7 @@ import torch
 from lazyinspect.errors import NetworkError, Problem, SpecError
 from lazyinspect.plan import tree
 from lazyinspect.report import Totals
-from lazyinspect.shapes import TensorType, tensors_of
+from lazyinspect.shapes import TensorType, format_bytes, tensors_of
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -35,21 +35,16 @@ def parse_bytes(text: str) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(i)?)?B?\s*", text, re.IGNORECASE)
     if match is None:
-        raise SpecError(
-            Problem("bad-memory-limit", f"`{text}` is no amount of memory", help="8GB, 512MB, 2GiB")
-        )
+        raise _no_amount(text)
     number, unit, binary = match.groups()
     units = _BINARY_UNITS if binary else _UNITS
     return int(float(number) * units[(unit or "").upper()])
 
 
-def format_bytes(count: int) -> str:
-    """``1.6 GB``, ``810.0 GB``, ``250 kB``: units of a thousand."""
-    if count >= 10**9:
-        return f"{count / 10**9:,.1f} GB"
-    if count >= 10**6:
-        return f"{count / 10**6:.1f} MB"
-    return f"{count / 10**3:.0f} kB"
+def _no_amount(text: str) -> SpecError:
+    return SpecError(
+        Problem("bad-memory-limit", f"`{text}` is no amount of memory", help="8GB, 512MB, 2GiB")
+    )
 
 
 def check_memory(plan: Plan, device: torch.device, limit: int | None = None) -> None:
@@ -62,8 +57,11 @@ def check_memory(plan: Plan, device: torch.device, limit: int | None = None) -> 
         limit: bytes, set by the person; None: what the device has free.
 
     Raises:
+        SpecError: a limit below 0.
         NetworkError: with the figures.
     """
+    if limit is not None and limit < 0:
+        raise _no_amount(str(limit))
     if device.type == "meta":
         return
     weights = plan.totals.param_bytes + plan.totals.buffer_bytes

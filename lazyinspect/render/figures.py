@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazyinspect.report import Duration, NamedTensor
-from lazyinspect.shapes import format_shape
+from lazyinspect.shapes import format_bytes, format_shape, three_digits
 
 _DECIMAL = ("", " k", " M", " G", " T", " P", " E")
-_BINARY = (" B", " KiB", " MiB", " GiB", " TiB", " PiB")
 _TIMES = (" ns", " µs", " ms", " s")
 
 
@@ -24,17 +23,17 @@ def count(value: int) -> str:
 
 def scaled(value: int) -> str:
     """Three significant digits and a decimal multiple: ``4.09 G``; below a thousand, exact."""
-    return str(value) if value < 1000 else _three_digits(value, 1000, _DECIMAL)
+    return str(value) if value < 1000 else three_digits(value, 1000, _DECIMAL)
 
 
 def size(value: int) -> str:
     """Bytes with a binary multiple: ``97.5 MiB``."""
-    return f"{value} B" if value < 1024 else _three_digits(value, 1024, _BINARY)
+    return format_bytes(value)
 
 
 def duration(nanoseconds: float) -> str:
     """``21.3 ms``."""
-    return _three_digits(nanoseconds, 1000, _TIMES)
+    return three_digits(nanoseconds, 1000, _TIMES)
 
 
 def spread(time: Duration) -> str:
@@ -45,18 +44,6 @@ def spread(time: Duration) -> str:
 def share(fraction: float) -> str:
     """``12.3%``."""
     return "100%" if fraction >= 0.9995 else f"{100 * fraction:.1f}%"
-
-
-def _three_digits(value: float, step: int, units: Sequence[str]) -> str:
-    exponent, scale = 0, 1
-    # 999.5 would print as 1000: it belongs to the next unit
-    while value >= 999.5 * scale and exponent < len(units) - 1:
-        exponent, scale = exponent + 1, scale * step
-    number = value / scale
-    digits = 2 if number < 9.995 else 1 if number < 99.95 else 0
-    if exponent == 0 and value == int(value):
-        digits = 0
-    return f"{number:,.{digits}f}{units[exponent]}"
 
 
 def tensors(values: Sequence[NamedTensor], usual_dtype: str = "") -> str:

@@ -10,12 +10,13 @@ from lazyinspect.errors import NetworkError, SpecError
 from lazyinspect.probe import memory
 from lazyinspect.probe.memory import (
     check_memory,
-    format_bytes,
     free_bytes,
     is_out_of_memory,
     largest_step,
     parse_bytes,
 )
+from lazyinspect.render import figures
+from lazyinspect.shapes import format_bytes
 
 CPU = torch.device("cpu")
 NET = """
@@ -53,14 +54,21 @@ def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("count", "text"),
     [
-        (1_623_412_421_632, "1,623.4 GB"),
-        (8 * 10**9, "8.0 GB"),
-        (5_500_000, "5.5 MB"),
-        (1234, "1 kB"),
+        (1_623_412_421_632, "1.48 TiB"),
+        (8 * 2**30, "8.00 GiB"),
+        (5_500_000, "5.25 MiB"),
+        (1234, "1.21 KiB"),
+        (1, "1 B"),
     ],
 )
-def test_memory_is_told_in_units_of_a_thousand(count: int, text: str) -> None:
-    assert format_bytes(count) == text
+def test_memory_is_told_in_the_units_of_the_report(count: int, text: str) -> None:
+    assert format_bytes(count) == figures.size(count) == text
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_limit_below_zero_is_refused(device: str) -> None:
+    with pytest.raises(SpecError, match="`-1` is no amount of memory"):
+        check_memory(plan_of(NET), torch.device(device), -1)
 
 
 def test_the_largest_step_reads_and_writes_the_most() -> None:
@@ -78,10 +86,10 @@ def test_a_network_above_the_limit_is_refused_with_both_figures() -> None:
     (problem,) = caught.value.problems
     assert problem.code == "out-of-memory"
     assert problem.message == (
-        "the network needs at least 408.0 MB, and the memory limit is 300.0 MB"
+        "the network needs at least 389 MiB, and the memory limit is 286 MiB"
     )
     assert problem.notes == (
-        "parameters and buffers: 404.0 MB; activations of the largest step (0): 4.0 MB",
+        "parameters and buffers: 385 MiB; activations of the largest step (0): 3.82 MiB",
     )
 
 
@@ -89,7 +97,7 @@ def test_a_network_above_what_is_free_is_refused_before_it_is_built(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda device: 2000)
-    with pytest.raises(NetworkError, match="what is free on cpu is 2 kB"):
+    with pytest.raises(NetworkError, match=r"what is free on cpu is 1\.95 KiB"):
         check_memory(plan_of(NET), CPU, 10**9)
 
 

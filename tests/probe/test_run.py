@@ -73,7 +73,7 @@ def test_a_network_above_the_memory_limit_is_not_built(monkeypatch: pytest.Monke
     from lazyinspect.probe import run
 
     monkeypatch.setattr(run, "build", lambda *a, **k: pytest.fail("it was built"))
-    with pytest.raises(NetworkError, match=r"the memory limit is 100\.0 MB"):
+    with pytest.raises(NetworkError, match=r"the memory limit is 95\.4 MiB"):
         probe(plan_of("input: [1, 100000]\nlayers: [LazyLinear: 1000]"), memory_limit="100MB")
 
 
