@@ -95,7 +95,8 @@ class Plan:
         if not unknown:
             return ()
         named = ", ".join(unknown[:5]) + (" ..." if len(unknown) > 5 else "")
-        return (f"MACs leave out {len(unknown)} rows whose count is not known: {named}",)
+        rows = "1 row" if len(unknown) == 1 else f"{len(unknown)} rows"
+        return (f"MACs leave out {rows} whose count is not known: {named}",)
 
     def report(
         self,

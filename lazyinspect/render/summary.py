@@ -45,14 +45,13 @@ def edges(tensors: Sequence[NamedTensor]) -> str:
 def macs(report: Report) -> str:
     """The multiply-accumulates, exact and rounded, and what the sum leaves out."""
     totals = report.totals
+    left_out = _plural(totals.rows_without_macs, "row") + " marked ?"
     if totals.macs is None:
-        return "not known"
+        return f"not known: {left_out}"
     text = figures.count(totals.macs)
     if totals.macs >= 1000:
         text += f" ({figures.scaled(totals.macs)})"
-    if totals.rows_without_macs:
-        text += f", leaving out {_plural(totals.rows_without_macs, 'row')} marked ?"
-    return text
+    return f"{text}, leaving out {left_out}" if totals.rows_without_macs else text
 
 
 def params(report: Report) -> str:

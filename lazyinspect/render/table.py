@@ -161,7 +161,7 @@ def _guides(line: Line, layout: Layout) -> str:
 def conversion(line: Line) -> str:
     """``LazyConv2d -> Conv2d``, or one name where nothing was converted."""
     row = line.row
-    if row.kind == "container" or row.declared.rpartition(".")[2] == row.type:
+    if row.kind == "container" or row.type in (row.declared, row.declared.rpartition(".")[2]):
         return row.declared or row.type
     return f"{row.declared} -> {row.type}"
 

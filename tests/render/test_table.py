@@ -101,6 +101,23 @@ def test_zero_is_a_dash_and_unknown_a_question_mark() -> None:
 
 def test_a_total_says_what_it_leaves_out() -> None:
     assert "leaving out 2 rows marked ?" in render(oddities(), Layout())
+    drawn = report(layer("a", "LazyLinear", (1, 2), macs=7), layer("b", "Odd", (1, 2), macs=None))
+    assert "MACs        7, leaving out 1 row marked ?\n" in render(drawn, Layout())
+
+
+def test_a_total_of_unknown_rows_alone_is_not_known() -> None:
+    drawn = report(layer("a", "Odd", (1, 2), macs=None))
+    assert "MACs        not known: 1 row marked ?\n" in render(drawn, Layout())
+
+
+def test_a_class_that_stays_what_it_is_has_no_arrow() -> None:
+    drawn = report(
+        layer("a", "mypkg.layers.Buf", (1, 2), type="mypkg.layers.Buf"),
+        layer("b", "LazyConv2d", (1, 2), type="mypkg.layers.Conv"),
+    )
+    text = render(drawn, Layout())
+    assert "├ a    mypkg.layers.Buf  " in text
+    assert "LazyConv2d -> mypkg.layers.Conv" in text
 
 
 def test_long_parameters_wrap_below_their_label() -> None:
