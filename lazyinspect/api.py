@@ -6,6 +6,7 @@ planning needs none.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -23,6 +24,7 @@ from lazyinspect.spec.grammar import GrammarError, parse_spec
 from lazyinspect.spec.model import Spec
 from lazyinspect.spec.names import did_you_mean
 from lazyinspect.spec.reader import decode
+from lazyinspect.spec.structure import STRUCTURE_OPS, StructureOp
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,6 +45,8 @@ def load(source: Source) -> Spec:
     if isinstance(source, Spec):
         return source
     path = str(source)
+    if path == "-" and sys.stdin is None:
+        raise SpecError(Problem("unreadable", "standard input cannot be read: it is closed"))
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
@@ -165,15 +169,21 @@ def run(
         train: run in training mode.
         time: measure the whole forward, and each layer's share.
         warmup, runs: forwards before measuring, and measured.
-        seed: of weights and random inputs; torch's generators are left as they were.
+        seed: of weights and random inputs, from -2**63 to 2**64 - 1; torch's generators are left
+            as they were.
 
     Raises:
-        SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`.
+        SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`; SpecError also
+            for a seed out of range.
     """
+    if not -(2**63) <= seed < 2**64:
+        raise SpecError(
+            Problem("bad-seed", f"the seed {seed} is out of range", help="from -2^63 to 2^64 - 1")
+        )
     planned = plan(
         spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
     )
-    if device == "meta":
+    if re.fullmatch(r"meta(:\d+)?", device):
         return planned.report()
     with importing_torch():
         from lazyinspect.probe import probe
@@ -197,13 +207,13 @@ def run(
     )
 
 
-def layers(name: str | None = None) -> list[Op | LazyOp]:
-    """The rows of the op table; one where ``name`` is given.
+def layers(name: str | None = None) -> list[Op | LazyOp | StructureOp]:
+    """The ops of the language and the rows of the op table; one where ``name`` is given.
 
     Raises:
         SpecError: there is no op of that name.
     """
-    rows = table()
+    rows = {op.name: op for op in STRUCTURE_OPS} | table()
     if name is None:
         return list(rows.values())
     if name in rows:

@@ -12,26 +12,39 @@ from lazyinspect.plan.ops.signature import Parameter, Signature
 from lazyinspect.render.figures import scalar
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line, pad, paint
+from lazyinspect.spec.structure import StructureOp
 
-Row = Op | LazyOp
+Row = Op | LazyOp | StructureOp
+
+_LANGUAGE = "The spec language"
 
 
 def render(rows: Sequence[Row], layout: Layout) -> str:
-    """Every op by family, each with its signature; a lazy one with what it becomes."""
+    """Every op by family, each with its signature; a lazy one with what it becomes.
+
+    The ops of the language come first, each with its form and what it does.
+    """
     return paint(_list(rows, layout), color=layout.color)
 
 
 def render_one(row: Row, layout: Layout) -> str:
-    """One op: its signature, what each argument takes, and what a step feeds it."""
+    """One op: its signature, what each argument takes, and what a step feeds it.
+
+    Of an op of the language: its form, what it does, and a spec that has it.
+    """
     return paint(_one(row, layout), color=layout.color)
 
 
 def _list(rows: Sequence[Row], layout: Layout) -> Iterator[Line]:
-    for index, (family, members) in enumerate(groupby(rows, key=lambda row: row.family)):
+    for index, (family, members) in enumerate(groupby(rows, key=_family)):
         if index:
             yield []
         yield from _wrapped(family, layout, "bold")
         for row in members:
+            if isinstance(row, StructureOp):
+                yield from _form(row, layout, indent=2)
+                yield from _wrapped(row.meaning, layout, "dim", indent=6)
+                continue
             head, *more = _call(row, layout.width - 2)
             yield [("  " + row.name, "cyan"), (head.removeprefix(row.name), "")]
             yield from ([("  " + line, "")] for line in more)
@@ -39,7 +52,23 @@ def _list(rows: Sequence[Row], layout: Layout) -> Iterator[Line]:
                 yield from _wrapped(_conversion(row), layout, "dim", indent=6)
 
 
+def _family(row: Row) -> str:
+    return _LANGUAGE if isinstance(row, StructureOp) else row.family
+
+
+def _form(row: StructureOp, layout: Layout, *, indent: int = 0) -> Iterator[Line]:
+    """What a step writes, its name told apart in a listing."""
+    before, after = row.form.split(row.name, 1)
+    room = max(layout.width - indent - len(before + row.name), 20)
+    first, *more = wrap(after, room) or [""]
+    yield [(" " * indent + before, ""), (row.name, "cyan"), (first, "")]
+    yield from ([(" " * (indent + 4) + line, "")] for line in more)
+
+
 def _one(row: Row, layout: Layout) -> Iterator[Line]:
+    if isinstance(row, StructureOp):
+        yield from _structure(row, layout)
+        return
     yield [(row.name, "bold"), (f", {_what(row)}", "")]
     yield from _wrapped(row.family, layout, "dim")
     if isinstance(row, LazyOp):
@@ -64,18 +93,28 @@ def _one(row: Row, layout: Layout) -> Iterator[Line]:
     yield from _wrapped(f"reads {_sources(eager(row).inputs)}", layout)
 
 
+def _structure(row: StructureOp, layout: Layout) -> Iterator[Line]:
+    yield [(row.name, "bold"), (", an op of the spec language", "")]
+    yield from _wrapped(row.meaning, layout)
+    yield []
+    yield from _form(row, layout)
+    yield []
+    yield [("for instance:", "")]
+    yield from ([(f"  {line}", "")] for line in row.example.splitlines())
+
+
 def _wrapped(text: str, layout: Layout, style: str = "", *, indent: int = 0) -> Iterator[Line]:
     space = " " * indent
     for line in wrap(text, layout.width, initial_indent=space, subsequent_indent=f"{space}  "):
         yield [(line, style)]
 
 
-def _call(row: Row, width: int) -> list[str]:
+def _call(row: Op | LazyOp, width: int) -> list[str]:
     text = f"{row.name}({signature_of(row.name).text})"
     return wrap(text, width, subsequent_indent="    ", break_long_words=False)
 
 
-def _what(row: Row) -> str:
+def _what(row: Op | LazyOp) -> str:
     if isinstance(row, LazyOp):
         return "a lazy layer of lazyinspect"
     if row.kind == "layer":

@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
-import pytest
+import textwrap
 
+import pytest
+from plans import plan_of
+
+from lazyinspect import api
 from lazyinspect.plan.ops import table
 from lazyinspect.render import ops
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import width
+from lazyinspect.spec.names import STRUCTURE
+from lazyinspect.spec.structure import StructureOp
 
 
 def test_listing_names_every_op_once() -> None:
     heads = [
         line.strip().partition("(")[0]
-        for line in ops.render(list(table().values()), Layout()).splitlines()
+        for line in ops.render(api.layers(), Layout()).splitlines()
         if line[:2] == "  " and line[2:3].strip() and "(" in line
     ]
     assert heads == list(table())
+
+
+def test_listing_opens_with_the_ops_of_the_language() -> None:
+    text = ops.render(api.layers(), Layout())
+    assert text.startswith("The spec language\n  {Sequential: [STEP, ...]}\n")
+    language = text.partition("\n\n")[0]
+    assert all(f"{{{name}: " in language for name in STRUCTURE)
+
+
+@pytest.mark.parametrize("name", STRUCTURE)
+def test_an_op_of_the_language_shows_its_form_and_an_example_that_plans(name: str) -> None:
+    (op,) = api.layers(name)
+    assert isinstance(op, StructureOp)
+    text = ops.render_one(op, Layout())
+    assert text.startswith(f"{name}, an op of the spec language\n")
+    assert op.form in text
+    example = textwrap.dedent(text.partition("for instance:\n")[2])
+    assert f"{name}:" in example
+    assert plan_of(example).rows
+
+
+@pytest.mark.parametrize("columns", [50, 80])
+@pytest.mark.parametrize("name", STRUCTURE)
+def test_an_op_of_the_language_fits_its_width(name: str, columns: int) -> None:
+    (op,) = api.layers(name)
+    before_example = ops.render_one(op, Layout(width=columns)).partition("for instance")[0]
+    assert max(map(width, before_example.splitlines())) <= columns
 
 
 def test_listing_groups_by_family() -> None:
@@ -29,7 +62,7 @@ def test_listing_groups_by_family() -> None:
 
 @pytest.mark.parametrize("columns", [80, 100])
 def test_listing_fits_its_width(columns: int) -> None:
-    text = ops.render(list(table().values()), Layout(width=columns))
+    text = ops.render(api.layers(), Layout(width=columns))
     assert max(map(width, text.splitlines())) <= columns
 
 

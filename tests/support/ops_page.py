@@ -6,6 +6,7 @@ from itertools import groupby
 
 from lazyinspect.plan.ops import FALLBACK_LAYERS, eager, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
+from lazyinspect.spec.structure import STRUCTURE_OPS
 
 HEADER = """\
 # Ops
@@ -27,7 +28,9 @@ own: the planner runs them through torch on its meta device, which is slower and
 
 def render() -> str:
     """The page."""
-    parts = [HEADER]
+    parts = [HEADER, "## The spec language\n"]
+    parts += [f"- `{op.form}`: {op.meaning}" for op in STRUCTURE_OPS]
+    parts.append("")
     for family, rows in groupby(table().values(), key=lambda row: row.family):
         parts.append(f"## {family}\n")
         parts.append("| op | arguments | takes |\n|---|---|---|")
