@@ -8,23 +8,30 @@ the commands, so that ``--help`` loads neither torch nor yaml.
 from __future__ import annotations
 
 import gc
-import os
+import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lazyinspect import options
 from lazyinspect._version import __version__
-from lazyinspect.errors import LazyinspectError, NetworkError, Problem
-from lazyinspect.files import replace_file, writing
+from lazyinspect.errors import (
+    ExpectationError,
+    InternalError,
+    LazyinspectError,
+    NetworkError,
+    Problem,
+    SpecError,
+)
+from lazyinspect.files import error_stream, printing, replace_file, require_output, say, silence
 
 if TYPE_CHECKING:
-    from lazyinspect.render.layout import Layout
     from lazyinspect.report import Report
 
 USAGE = 2
@@ -73,7 +80,12 @@ NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLO
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write there, whole or not at all; - is standard output.",
+    ),
 ]
 
 
@@ -158,43 +170,55 @@ def run(
         "dtype": dtype.value,
     }
     limit = None if memory_limit is None else options.size(memory_limit)
-    layout = _layout(
+    plain = no_color or context.obj
+    file = _file(output)
+    layout = options.layout(
         sys.stdout,
-        no_color or context.obj or output is not None,
+        plain or file is not None,
         depth=depth,
         fold=fold,
         columns=options.columns(columns),
         array=variant == "all",
     )
     loaded = api.load(spec)
-    chosen: Sequence[str | None] = [variant]
-    if variant == "all":
-        chosen = api.variants(loaded) or [None]
+    names = api.variants(loaded) if variant == "all" else []
+
+    def report_of(name: str | None) -> Report:
+        what = f"running {printable(spec)} on {device}"
+        # a class of the user's own may print: the report is alone on standard output
+        with _working(what, layout.width), redirect_stdout(sys.stderr):
+            report = api.run(
+                loaded,
+                variant=name,
+                **shared,
+                device=device,
+                train=train,
+                time=time,
+                warmup=warmup,
+                runs=runs,
+                seed=seed,
+                init=init.value,
+                memory_limit=limit,
+            )
+        for note in report.notes:
+            say(f"note: {printable(note)}\n")
+        return report
 
     def reports() -> Iterator[Report]:
-        for name in chosen:
-            if device == "meta":
-                report = api.plan(loaded, variant=name, **shared).report()
+        failed: dict[str, LazyinspectError] = {}
+        for name in names:
+            try:
+                report = report_of(name)
+            except LazyinspectError as error:
+                failed[name] = error
             else:
-                with _working(f"running {printable(spec)} on {device}"):
-                    report = api.run(
-                        loaded,
-                        variant=name,
-                        **shared,
-                        device=device,
-                        train=train,
-                        time=time,
-                        warmup=warmup,
-                        runs=runs,
-                        seed=seed,
-                        init=init.value,
-                        memory_limit=limit,
-                    )
-            for note in report.notes:
-                print(f"note: {printable(note)}", file=sys.stderr)
-            yield report
+                yield report
+        if failed:
+            raise _together(failed) from next(iter(failed.values()))
+        if not names:
+            yield report_of(None if variant == "all" else variant)
 
-    return _to(output, render(reports(), format_.value, layout))
+    return _to(file, render(reports(), format_.value, layout))
 
 
 @app.command()
@@ -210,7 +234,7 @@ def layers(
     from lazyinspect import api
     from lazyinspect.render import ops
 
-    layout = _layout(sys.stdout, no_color or context.obj)
+    layout = options.layout(sys.stdout, no_color or context.obj)
     rows = api.layers(name)
     yield ops.render(rows, layout) if name is None else ops.render_one(rows[0], layout)
 
@@ -222,7 +246,7 @@ def schema(output: Output = None, debug: Debug = False) -> Iterator[str]:
 
     from lazyinspect import api
 
-    return _to(output, [json.dumps(api.schema(), indent=2, ensure_ascii=False) + "\n"])
+    return _to(_file(output), [json.dumps(api.schema(), indent=2, ensure_ascii=False) + "\n"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -236,10 +260,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _guarded(given)
-    except (BrokenPipeError, SystemExit):
-        # the reader has gone (typer exits on that); what is buffered must not fail again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with error_stream():
+            return _guarded(given)
+    except BrokenPipeError:
+        # the reader has gone
+        silence(sys.stdout)
         return 0
     finally:
         if collecting:
@@ -252,10 +277,16 @@ def _guarded(given: Sequence[str]) -> int:
         return _run(given)
     except BrokenPipeError:
         raise
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # how typer answers a closed pipe
+            raise error.__context__ from None
+        return _confess(error, given)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except _UsageError as error:
-        error.show()  # type: ignore[attr-defined]
+        text = io.StringIO()
+        error.show(text)  # type: ignore[attr-defined]
+        say(text.getvalue())
         return USAGE
     except LazyinspectError as error:
         return _explain(error, given)
@@ -271,30 +302,51 @@ def _run(given: Sequence[str]) -> int:
         outcome: Any = [f"lazyinspect {__version__}\n"]
     else:
         command = options.without_pydantic(typer.main.get_command(app))
-        outcome = command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
+        prints = not given or not {"-h", "--help", "--version"}.isdisjoint(given)
+        with printing() if prints else nullcontext():
+            outcome = command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
     code = outcome if isinstance(outcome, int) else 0
     for text in ("",) if isinstance(outcome, int) else outcome:
-        with writing("standard output"):
+        with printing():
             sys.stdout.write(text)
             sys.stdout.flush()
     return code
+
+
+def _together(failed: Mapping[str, LazyinspectError]) -> LazyinspectError:
+    """One error for the variants that failed: the gravest kind, each problem once."""
+    whose: dict[Problem, list[str]] = {}
+    for name, error in failed.items():
+        for problem in error.problems:
+            whose.setdefault(problem, []).append(name)
+    noted = [
+        replace(
+            problem,
+            notes=(f"variant{'s' * (len(names) > 1)} {', '.join(names)}", *problem.notes),
+        )
+        for problem, names in whose.items()
+    ]
+    for kind in (InternalError, SpecError, NetworkError, ExpectationError):
+        if any(isinstance(error, kind) for error in failed.values()):
+            return kind(noted)
+    return LazyinspectError(noted)
 
 
 def _explain(error: LazyinspectError, given: Sequence[str]) -> int:
     from lazyinspect.render import problems
 
     _trace(given)
-    layout = _layout(sys.stderr, "--no-color" in given)
-    sys.stderr.write(problems.render(error.problems, layout))
+    layout = options.layout(sys.stderr, "--no-color" in given)
+    say(problems.render(error.problems, layout))
     if error.exit_code == BUG:
-        print(_BUG_REPORT, file=sys.stderr)
+        say(f"{_BUG_REPORT}\n")
     return error.exit_code
 
 
-def _confess(error: Exception, given: Sequence[str]) -> int:
+def _confess(error: BaseException, given: Sequence[str]) -> int:
     _trace(given)
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    print(f"lazyinspect failed with {text[:300]}. {_BUG_REPORT}", file=sys.stderr)
+    say(f"lazyinspect failed with {text[:300]}. {_BUG_REPORT}\n")
     return BUG
 
 
@@ -308,40 +360,35 @@ def _trace(given: Sequence[str]) -> None:
     if "--debug" in given:
         import traceback
 
-        traceback.print_exc()
-
-
-def _layout(stream: TextIO, plain: bool, **choices: Any) -> Layout:
-    import shutil
-
-    from lazyinspect.render.layout import Layout
-
-    shown = not plain and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Layout(
-        # a pipe has no width: a hundred columns fit every network of configs/
-        width=shutil.get_terminal_size((100, 24)).columns,
-        color=shown and stream.isatty(),
-        unicode=(stream.encoding or "").lower().startswith("utf"),
-        **choices,
-    )
+        say(traceback.format_exc())
 
 
 @contextmanager
-def _working(what: str) -> Iterator[None]:
+def _working(what: str, columns: int) -> Iterator[None]:
     """Say on a terminal what takes its time. No spinner: its thread would disturb the timing."""
-    terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    from lazyinspect.render.paint import cut, width
+
+    text = cut(f"{what} ...", columns - 1)
+    terminal = sys.stderr.isatty()
     if terminal:
-        print(f"{what} ...", end="", file=sys.stderr, flush=True)
+        say(text)
     try:
         yield
     finally:
         if terminal:
-            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+            # blanks rather than an escape code, which no colour and dumb terminals rule out
+            say(f"\r{' ' * width(text)}\r")
 
 
-def _to(output: Path | None, pieces: Iterable[str]) -> Iterator[str]:
+def _file(output: Path | None) -> Path | None:
+    """Where else than to standard output."""
+    return None if output is None or str(output) in ("-", "/dev/stdout") else output
+
+
+def _to(file: Path | None, pieces: Iterable[str]) -> Iterator[str]:
     """The pieces for standard output, or none of them: they go to the file."""
-    if output is None:
+    if file is None:
+        require_output()
         yield from pieces
     else:
-        replace_file(output, pieces)
+        replace_file(file, pieces)

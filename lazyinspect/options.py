@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import typer
+
+if TYPE_CHECKING:
+    from lazyinspect.render.layout import Layout
 
 
 def without_pydantic(command: Any) -> Any:
@@ -94,6 +99,8 @@ def size(text: str) -> int:
     units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
     units |= {f"{letter}IB": 2 ** (10 * power) for power, letter in enumerate("KMGT", start=1)}
     number = text.strip().rstrip("BbKkMmGgTtIi ")
+    if number[:1] == "-":
+        refuse(f"`{text}` is less than 0", "--memory-limit")
     unit = text.strip()[len(number) :].strip().upper()
     try:
         return int(float(number) * units[unit])
@@ -111,6 +118,20 @@ def columns(text: str | None) -> tuple[str, ...] | None:
     if unknown or not names:
         refuse(f"`{', '.join(unknown)}`: the columns are {', '.join(COLUMNS)}", "--columns")
     return names
+
+
+def layout(stream: TextIO | None, plain: bool, **choices: Any) -> Layout:
+    """What the stream shows; ``choices`` are the Layout's other fields."""
+    from lazyinspect.render.layout import Layout
+
+    shown = not plain and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Layout(
+        # a pipe has no width: a hundred columns fit every network of configs/
+        width=shutil.get_terminal_size((100, 24)).columns,
+        color=shown and stream is not None and stream.isatty(),
+        unicode=(getattr(stream, "encoding", None) or "").lower().startswith("utf"),
+        **choices,
+    )
 
 
 def refuse(message: str, option: str) -> NoReturn:

@@ -45,10 +45,6 @@ class FakeApi(ModuleType):
         self.fail()
         return replace(self.report, spec=replace(self.report.spec, variant=options["variant"]))
 
-    def plan(self, spec: Any, **options: Any) -> Any:
-        self.calls.append(("plan", {"path": spec.path, **options}))
-        return SimpleNamespace(report=lambda: replace(self.report, timing=None, verified=None))
-
     def layers(self, name: str | None = None) -> list[Any]:
         from lazyinspect.plan.ops import table
 
@@ -89,6 +85,7 @@ def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
 @pytest.mark.parametrize(
     ("error", "code"),
     [
+        (SystemExit(0), 70),
         (errors.ExpectationError(Problem("unmet-expect", "m")), 1),
         (errors.SpecError(Problem("unknown-op", "m")), 2),
         (errors.NetworkError(Problem("device", "m")), 3),
@@ -148,6 +145,7 @@ def test_success_is_zero_and_says_nothing_on_standard_error(
         ["run", "net.yaml", "--columns", ","],
         ["run", "net.yaml", "--memory-limit", "much"],
         ["run", "net.yaml", "--memory-limit", "8ZB"],
+        ["run", "net.yaml", "--memory-limit", "-1"],
         ["layers", "a", "b"],
     ],
     ids=" ".join,
@@ -265,15 +263,6 @@ def test_settings_are_read_as_a_spec_would_read_them(api: FakeApi, text: str, va
     assert api.options["set"] == {"n": value}
 
 
-def test_the_meta_device_plans_and_runs_nothing(
-    api: FakeApi, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["run", "net.yaml", "--device", "meta", "--batch", "2"]) == 0
-    assert [name for name, _ in api.calls] == ["plan"]
-    assert api.options["batch"] == 2
-    assert "planned, not run on a device" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_all_variants_are_reported_in_order(
     api: FakeApi, capsys: pytest.CaptureFixture[str], device: str
@@ -305,6 +294,65 @@ def test_tables_appear_as_their_variants_finish(
     api.fail = fail
     assert cli.main(["run", "net.yaml", "--variant", "all"]) == 3
     assert capsys.readouterr().out.startswith("mynet, variant small")
+
+
+def test_every_failing_variant_is_told_and_the_others_are_reported(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.names = ["a", "b", "c", "d"]
+    wrong: dict[str, Exception] = {
+        "a": errors.NetworkError(Problem("memory", "too large", notes=("torch says so",))),
+        "c": errors.SpecError([Problem("unknown-op", "no op"), Problem("memory", "too large")]),
+        "d": errors.SpecError(Problem("unknown-op", "no op")),
+    }
+
+    def fail() -> None:
+        error = wrong.get(api.options["variant"])
+        if error is not None:
+            raise error
+
+    api.fail = fail
+    assert cli.main(["run", "net.yaml", "--variant", "all"]) == 2
+    out, err = capsys.readouterr()
+    assert [line for line in out.splitlines() if "variant" in line] == [
+        "mynet, variant b  configs/mynet.yaml"
+    ]
+    assert (
+        err
+        == """\
+error[memory]: too large
+   = note: variant a
+   = note: torch says so
+
+error[unknown-op]: no op
+   = note: variants c, d
+
+error[memory]: too large
+   = note: variant c
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "code"),
+    [
+        ([errors.ExpectationError, errors.NetworkError], 3),
+        ([errors.NetworkError, errors.SpecError], 2),
+        ([errors.SpecError, errors.InternalError], 70),
+        ([errors.ExpectationError, errors.ExpectationError], 1),
+    ],
+    ids=str,
+)
+def test_the_gravest_failure_of_a_variant_decides_the_exit_code(
+    api: FakeApi, kinds: list[type[errors.LazyinspectError]], code: int
+) -> None:
+    api.names = ["a", "b"]
+
+    def fail() -> None:
+        raise kinds[len(api.calls) - 1](Problem("x", "m"))
+
+    api.fail = fail
+    assert cli.main(["run", "net.yaml", "--variant", "all"]) == code
 
 
 def test_an_array_is_whole_or_absent(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
@@ -362,6 +410,44 @@ def test_a_failed_run_leaves_the_old_output(api: FakeApi, tmp_path: Path) -> Non
     assert cli.main(["run", "net.yaml", "--output", str(path)]) == 3
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["report.txt"]
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+@pytest.mark.parametrize("command", [("run", "net.yaml"), ("schema",)], ids=str)
+def test_an_output_may_be_standard_output(
+    api: FakeApi,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: tuple[str, ...],
+    name: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli.main([*command])
+    plain = capsys.readouterr().out
+    assert cli.main([*command, "--output", name]) == 0
+    assert capsys.readouterr().out == plain != ""
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_output_may_be_a_pipe_of_the_shells() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as pipe:
+        arguments = ("run", "configs/mynet.yaml", "--device", "meta", "-o", f"/dev/fd/{writer}")
+        done = process(*arguments, pass_fds=(writer,))
+        os.close(writer)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert pipe.read().startswith("mynet  configs/mynet.yaml\n")
+
+
+def test_what_the_users_classes_print_stays_out_of_the_report(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.fail = lambda: print("HELLO")
+    assert cli.main(["run", "net.yaml", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["spec"]["name"] == "mynet"
+    assert err == "HELLO\n"
 
 
 def test_an_output_that_cannot_be_written_is_exit_2_before_the_run(
@@ -441,7 +527,28 @@ def test_progress_on_a_terminal_is_wiped_when_done(
 
     api.fail = fail
     assert cli.main(["run", "net.yaml"]) == (0 if failure is None else 3)
-    assert stream.text.startswith("running net.yaml on cpu ...\r\x1b[2K")
+    blanks = " " * len("running net.yaml on cpu ...")
+    assert stream.text.startswith(f"running net.yaml on cpu ...\r{blanks}\r")
+    assert stream.text.partition("\r")[2].startswith(blanks)
+
+
+@pytest.mark.parametrize("arguments", [["--no-color"], []], ids=str)
+def test_progress_has_no_escape_codes(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert cli.main(["run", "net.yaml", *arguments]) == 0
+    assert "running" in stream.text
+    assert "\x1b" not in stream.text
+
+
+def test_progress_stays_on_one_line(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert cli.main(["run", f"{'long/' * 20}net.yaml"]) == 0
+    assert max(map(len, stream.text.split("\r"))) == 39
 
 
 # layers and schema
@@ -457,6 +564,18 @@ def test_layers_lists_every_op(api: FakeApi, capsys: pytest.CaptureFixture[str])
 def test_layers_shows_one_op(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["layers", "LazyConv2d"]) == 0
     assert capsys.readouterr().out.startswith("LazyConv2d, a lazy layer")
+
+
+def test_layers_shows_an_op_of_the_language(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["layers", "Parameter"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Parameter, an op of the spec language\n")
+    assert "{Parameter: [SIZE, ..., {fill: 0.0}]}" in out
+
+
+def test_layers_guesses_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["layers", "Paramter"]) == 2
+    assert "did you mean `Parameter`?" in capsys.readouterr().err
 
 
 def test_schema_is_json(api: FakeApi, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -532,6 +651,52 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         os.close(writer)
 
 
+def closing(redirections: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command line as a shell runs it with some of its streams closed or full."""
+    command = [sys.executable, "-W", "ignore", "-m", "lazyinspect", *arguments]
+    return subprocess.run(
+        ["sh", "-c", f'"$@" {redirections}', "sh", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("redirections", "arguments", "said"),
+    [
+        (">&-", "run configs/mynet.yaml --device meta", "standard output: it is closed"),
+        (">&-", "layers", "standard output: it is closed"),
+        (">&-", "--version", "standard output: it is closed"),
+        (">/dev/full", "run configs/mynet.yaml --device meta", "No space left on device"),
+        (">/dev/full", "--help", "No space left on device"),
+        (">/dev/full", "", "No space left on device"),
+        ("<&-", "run -", "standard input cannot be read: it is closed"),
+        ("2>&-", "run none.yaml", ""),
+        ("2>&-", "run --nothing", ""),
+        ("2>/dev/full", "run none.yaml", ""),
+        ("2>/dev/full", "run --nothing", ""),
+    ],
+)
+def test_a_stream_that_is_closed_or_full_is_exit_2(
+    redirections: str, arguments: str, said: str
+) -> None:
+    done = closing(redirections, *arguments.split())
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr and "bug" not in done.stderr
+
+
+def test_a_file_can_be_written_without_standard_streams(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    arguments = ("run", "configs/mynet.yaml", "--device", "meta", "--format", "json")
+    done = closing(">&- 2>&- <&-", *arguments, "-o", str(path))
+    assert done.returncode == 0
+    assert json.loads(path.read_text())["spec"]["name"] == "mynet"
+
+
 def test_output_survives_an_encoding_that_lacks_a_character() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = process("run", "näht.yaml", env=environment)
@@ -550,14 +715,88 @@ def test_a_real_run_is_verified_and_is_json_alone() -> None:
     assert report["timing"] is None
 
 
-def test_a_plan_loads_no_torch() -> None:
-    modules = loaded("run", "configs/mynet.yaml", "--device", "meta")
+@pytest.mark.parametrize("device", ["meta", "meta:0"])
+def test_a_plan_loads_no_torch(device: str) -> None:
+    modules = loaded("run", "configs/mynet.yaml", "--device", device)
     assert not {"torch", "rich", "pydantic"} & modules
 
 
 @pytest.mark.parametrize("arguments", [("layers",), ("layers", "LazyConv2d"), ("schema",)], ids=str)
 def test_listings_load_no_torch(arguments: tuple[str, ...]) -> None:
     assert not {"torch", "rich", "pydantic"} & loaded(*arguments)
+
+
+@pytest.mark.parametrize("device", ["meta", "meta:0"])
+def test_the_meta_device_plans_and_runs_nothing(device: str) -> None:
+    done = process("run", "configs/mynet.yaml", "--device", device, "--batch", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "[2, 10]" in done.stdout
+    assert "planned, not run on a device" in done.stdout
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("seed", [-(2**63) - 1, 2**64])
+def test_a_seed_out_of_range_is_exit_2(
+    capsys: pytest.CaptureFixture[str], seed: int, device: str
+) -> None:
+    path = str(ROOT / "configs" / "mynet.yaml")
+    assert cli.main(["run", path, "--device", device, "--seed", str(seed)]) == 2
+    assert f"error[bad-seed]: the seed {seed} is out of range\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", [-(2**63), 2**64 - 1])
+def test_every_seed_in_range_runs(capsys: pytest.CaptureFixture[str], seed: int) -> None:
+    path = str(ROOT / "configs" / "mynet.yaml")
+    assert cli.main(["run", path, "--no-time", "--seed", str(seed)]) == 0
+    assert "verified on cpu" in capsys.readouterr().out
+
+
+QUITS = """
+import sys
+from torch import nn
+
+class Made(nn.Module):
+    def __init__(self):
+        sys.exit(0)
+
+class Run(nn.Module):
+    def forward(self, x):
+        sys.exit(0)
+
+class RunOnCpu(nn.Module):
+    def forward(self, x):
+        if x.device.type == "cpu":
+            sys.exit(0)
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("leaves.Any", 2, "importing `leaves` for `leaves.Any` fails\n   = note: SystemExit: 7\n"),
+        ("quits.Made", 3, "quits.Made ends the program when it is made: SystemExit: 0\n"),
+        ("quits.Run", 3, "refuses its inputs on the meta device: SystemExit: 0\n"),
+        ("quits.RunOnCpu", 3, "quits.RunOnCpu at `0` fails in the forward\n"),
+    ],
+)
+def test_a_class_that_ends_the_program_is_a_failure(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, name.partition(".")[0], raising=False)
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit(7)\n")
+    (tmp_path / "quits.py").write_text(QUITS)
+    (tmp_path / "s.yaml").write_text(f"input: [1, 4]\nlayers: [{name}]\n")
+    assert cli.main(["run", "s.yaml", "--allow", name, "--no-time"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
 
 
 def test_a_missing_device_is_exit_3_and_one_clear_line() -> None:

@@ -60,6 +60,21 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
     assert Path(os.devnull).is_char_device()
 
 
+def test_a_pipe_is_written_to() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as pipe:
+        replace_file(Path(f"/dev/fd/{writer}"), ["text\n"])
+        os.close(writer)
+        assert pipe.read() == "text\n"
+
+
+def test_a_link_to_nothing_makes_the_file_it_names(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    replace_file(tmp_path / "link.txt", ["new"])
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
 def test_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real.txt").write_text("old")
     (tmp_path / "link.txt").symlink_to("real.txt")

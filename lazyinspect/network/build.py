@@ -140,7 +140,7 @@ class _Builder:
             if leaf.become is not None:
                 module.cls_to_become = layer_class(leaf.become, leaf.mark)
             return cast(nn.Module, module)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, SystemExit) as error:
             raise NetworkError(
                 Problem(
                     "cannot-build",

@@ -47,7 +47,7 @@ def apply(
     Raises:
         SpecError: the class may not be used, or its import fails.
         ArgumentError: its constructor refuses the arguments.
-        ShapeError: its forward refuses the inputs.
+        ShapeError: its forward refuses the inputs, or it calls ``sys.exit``.
     """
     cls = resolve_class(name, allow) if "." in name else getattr(nn, name)
     module, given = _construct(cls, name, positional, keywords, dtype)
@@ -55,7 +55,7 @@ def apply(
     try:
         with torch.no_grad():
             output = module.eval()(*arguments[0], **arguments[1])
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ShapeError(
             f"refuses its inputs on the meta device: {_first_line(error)}",
             help="it has no row in the op table, so torch itself ran it",
@@ -108,6 +108,8 @@ def _construct(
             module = cls(**{**factory, **given})
         # as the network does with a class that takes no dtype
         return module if factory else module.to(getattr(torch, dtype)), given
+    except SystemExit as error:
+        raise ShapeError(f"ends the program when it is made: {_first_line(error)}") from None
     except Exception as error:
         raise ArgumentError(f"refuses these arguments: {_first_line(error)}") from None
     finally:
@@ -139,8 +141,9 @@ def _dtype_name(found: torch.dtype, network: str) -> str | None:
     return None if name == network else name
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+def _first_line(error: BaseException) -> str:
+    first = [": " + line for line in str(error).strip().splitlines()[:1]]
+    return "".join((type(error).__name__, *first))
 
 
 def resolve_class(
@@ -197,7 +200,7 @@ def _import(module_name: str, name: str, mark: Mark | None) -> Any:
         sys.path.append(here)
     try:
         return import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and error.name in _parents(module_name):
             message = f"there is no module `{error.name}`"
             help = "looked for on Python's path and in the current folder"

@@ -92,7 +92,8 @@ def failures(
     """
     try:
         yield
-    except Exception as error:
+    # a class of the user's own may call sys.exit
+    except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             path, _ = running()
             where = f" at `{path}`" if path else ""
@@ -102,7 +103,7 @@ def failures(
         raise _failed(plan, *running(), error) from error
 
 
-def _failed(plan: Plan, path: str, call: int, error: Exception) -> NetworkError:
+def _failed(plan: Plan, path: str, call: int, error: BaseException) -> NetworkError:
     row = next((row for row in plan.rows if (row.path, row.call) == (path, call)), None)
     what = f"{row.type} at `{path}`" if row is not None and path else "the network"
     mark: Mark | None = None
@@ -126,7 +127,7 @@ def _failed(plan: Plan, path: str, call: int, error: Exception) -> NetworkError:
     )
 
 
-def _first(error: Exception) -> str:
+def _first(error: BaseException) -> str:
     """Torch's message without its advice, which fills a screen."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
