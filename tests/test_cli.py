@@ -751,6 +751,30 @@ def test_every_seed_in_range_runs(capsys: pytest.CaptureFixture[str], seed: int)
     assert "verified on cpu" in capsys.readouterr().out
 
 
+def test_a_class_that_prints_leaves_the_report_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "talks", raising=False)
+    (tmp_path / "talks.py").write_text("""
+from torch import nn
+
+print("IMPORTED")
+
+class Echo(nn.Module):
+    def forward(self, x):
+        print("RUN")
+        return x
+""")
+    (tmp_path / "s.yaml").write_text("input: [1, 4]\nlayers: [talks.Echo]\n")
+    command = ["run", "s.yaml", "--allow", "talks.Echo", "--no-time", "--format", "json"]
+    assert cli.main(command) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["totals"]["rows_without_macs"] == 1
+    assert err.startswith("IMPORTED\nRUN\n")
+    assert err.endswith("note: MACs leave out 1 row whose count is not known: 0\n")
+
+
 QUITS = """
 import sys
 from torch import nn
