@@ -11,6 +11,7 @@ from lazyinspect.plan.arguments import block_arguments, block_inputs, inputs_in_
 from lazyinspect.plan.checks import pick, unmet
 from lazyinspect.plan.frame import POISON, Draft, Frame, Skip, Val
 from lazyinspect.plan.leaves import Leaves
+from lazyinspect.plan.ops import eager, table
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.retrace import Retracer
 from lazyinspect.plan.scope import Scope, bind_params, evaluate, evaluate_args
@@ -67,6 +68,13 @@ class Nodes:
         self.reading: Val | None = None
         """First source of the step applied last: what flowed in where it failed."""
 
+    def input_names(self, op: str) -> tuple[str, ...]:
+        """Names of what an op reads, in order."""
+        if op in self.spec.blocks:
+            return tuple(name for name, _ in self.spec.blocks[op].inputs or ())
+        row = table().get(op)
+        return () if row is None else tuple(p.name for p in eager(row).inputs.parameters)
+
     def apply(self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk) -> Val:
         """Apply the step's op once; what `pick:` takes of its output.
 
@@ -107,13 +115,13 @@ class Nodes:
     def _container(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
         """`Sequential:`, a nested list, or `Graph:`."""
         assert step.body is not None
-        if step.args.positional or step.args.keywords or sourced.keywords:
-            raise SpecError(
-                Problem("bad-source", f"`{step.op}` takes its sources by position", step.mark)
-            )
         if step.op == "Graph":
             return self._closed(
                 step, step.body, "Graph", walk.params, name, sourced, walk, key=None
+            )
+        if sourced.keywords:
+            raise SpecError(
+                Problem("bad-source", f"`{step.op}` takes its sources by position", step.mark)
             )
         values = [item for item in sourced.positional if isinstance(item, Val)]
         if len(values) > 1 or len(sourced.positional) != len(values):
@@ -280,6 +288,7 @@ class Nodes:
             )
         path, made = found
         if isinstance(made.node, (Graph, Frame)):
+            self.retracer.closed(made, step.mark)
             sourced = Sourced(inputs_in_order(step, made.node.inputs, sourced), {})
         values = src.types_of(sourced.positional)
         named = {key: src.type_of(item) for key, item in sourced.keywords.items()}

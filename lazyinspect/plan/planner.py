@@ -163,6 +163,8 @@ class Planner:
 
     def _step(self, step: StepSpec, walk: Walk) -> None:
         sourced = src.resolve(step, walk)
+        if len(sourced.keywords) > 1:
+            sourced = sourced.in_order(self.nodes.input_names(step.op))
         first = sourced.first()
         scope = Scope(walk.params, None if first is None else first.type, walk.i)
         per_copy = _per_copy(step)
@@ -230,10 +232,12 @@ class Planner:
         """Copies under one name: a Sequential of children 0 .. n-1."""
         if copies == 0:
             return [], None
-        first = sourced.first()
+        lead = sourced.lead()
+        # a tuple is no input of the Sequential: its parts are captured where copy 0 reads them
+        first = lead if isinstance(lead, Val) else None
         name = step_name(step, Scope(walk.params), walk)
         inner = self.nodes.inner(walk, name, "Sequential", first, step.mark)
-        replaced = sourced if first is None else _replace_first(sourced, first, inner.prev)
+        replaced = sourced if first is None else sourced.led_by(inner.prev)
         if sourced.branches and walk.prev is not first:
             inner.prev, inner.unpacked, inner.dangling = walk.prev, walk.unpacked, walk.dangling
         outputs = self._copies(step, copies, replaced, inner, indexed=True)
@@ -300,24 +304,9 @@ def _layer_step(step: StepSpec, scope: Scope) -> StepSpec:
 
 def _next(sourced: Sourced, value: Val) -> Sourced:
     """Sources of the next copy: the copy before it first, the others as they were."""
-    if 0 in sourced.branches:
-        return sourced  # the first source is a branch, which starts from the copy before
-    first = sourced.first()
-    return _replace_first(sourced, first, value) if first is not None else sourced
-
-
-def _replace_first(sourced: Sourced, first: Val, value: Val | None) -> Sourced:
-    positional = list(sourced.positional)
-    keywords = dict(sourced.keywords)
-    for index, item in enumerate(positional):
-        if item is first:
-            positional[index] = value
-            return Sourced(positional, keywords, sourced.branches)
-    for key, item in keywords.items():
-        if item is first:
-            keywords[key] = value
-            break
-    return Sourced(positional, keywords, sourced.branches)
+    if 0 in sourced.branches or sourced.lead() is None:
+        return sourced  # a branch starts from the copy before as it is
+    return sourced.led_by(value)
 
 
 def _settle(call: Call) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazyinspect.errors import Mark, Problem, SpecError
@@ -63,6 +63,34 @@ class Sourced:
             if isinstance(item, Val):
                 return item
         return None
+
+    def lead(self) -> Any:
+        """What each later copy replaces by the copy before it: the first source, be it a tuple."""
+        for item in (*self.positional, *self.keywords.values()):
+            if isinstance(item, Val) or any(isinstance(part, Val) for part in _flat([item])):
+                return item
+        return None
+
+    def led_by(self, value: Any) -> Sourced:
+        """The same sources with another value in the place of the first."""
+        lead = self.lead()
+        positional, keywords = list(self.positional), dict(self.keywords)
+        for index, item in enumerate(positional):
+            if item is lead:
+                positional[index] = value
+                return Sourced(positional, keywords, self.branches)
+        for key, item in keywords.items():
+            if item is lead:
+                keywords[key] = value
+                break
+        return Sourced(positional, keywords, self.branches)
+
+    def in_order(self, names: Sequence[str]) -> Sourced:
+        """Keywords in the order in which the op declares them: its first input is the first."""
+        known = [name for name in names if name in self.keywords]
+        order = [*known, *(name for name in self.keywords if name not in known)]
+        keywords = {name: self.keywords[name] for name in order}
+        return Sourced(self.positional, keywords, self.branches)
 
     def evaluated(self, scope: Scope) -> Sourced:
         """Formulas replaced by numbers."""

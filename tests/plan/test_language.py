@@ -530,3 +530,35 @@ def test_a_required_parameter_is_checked_before_what_reads_it() -> None:
     text = "input: [1, 3]\nparams: {w: int, h: $2*w}\nlayers: [LazyLinear: $h]\n"
     with pytest.raises(SpecError, match="`w` takes an integer, and gets true"):
         plan(text, set={"w": True})
+
+
+def test_later_copies_read_the_copy_before_in_the_place_of_a_tuple() -> None:
+    text = (
+        "input: [1, 8]\n"
+        "blocks:\n"
+        "  Pair:\n"
+        "    layers:\n"
+        "      un: {Identity: , as: [x, y]}\n"
+        "      a: {LazyLinear: 16, from: x}\n"
+        "    output: [a, y]\n"
+        "layers:\n"
+        "  g: {Pair: , from: [[input, input]], repeat: 3, as: [x, y]}\n"
+        "  out: {LazyLinear: 2, from: x}\n"
+    )
+    for name in ("g: ", '"g{i}": '):
+        planned = plan(text.replace("g: ", name))
+        widths = [row.args["in_features"] for row in planned.rows if row.type == "Linear"]
+        assert widths == [8, 16, 16, 16]
+        assert planned.totals.param_count == 722
+
+
+def test_the_first_of_named_sources_is_the_ops_first_input_however_they_are_written() -> None:
+    text = (
+        "input: {z: [1, 4], a: [1, 4]}\n"
+        "blocks:\n"
+        "  Acc: {input: [x, acc], layers: {f: {LazyLinear: $last+1}, s: {add: [f, 0]}}}\n"
+        "layers:\n"
+        "  m: {Acc: , from: {%s}, repeat: 3}\n"
+    )
+    for order in ("acc: a, x: z", "x: z, acc: a"):
+        assert plan(text % order).outputs[0].shape == (1, 7)
