@@ -6,15 +6,19 @@ Unknown ops and arguments, wrong types of constant arguments, blocks that use th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
+from lazyinspect.plan.arguments import op_problem
+from lazyinspect.plan.meant import unknown_op, value_meant
 from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Signature
 from lazyinspect.spec.grammar import GrammarError
 from lazyinspect.spec.model import OPEN, LayerExpr, Spec, StepSpec, all_steps
-from lazyinspect.spec.names import NOT_LAYERS, STRUCTURE, did_you_mean, nearest
+from lazyinspect.spec.names import STRUCTURE, nearest
 
 
 def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
@@ -66,21 +70,32 @@ def _step(step: StepSpec, spec: Spec, allow: Sequence[str]) -> Iterator[Problem]
     row = table().get(op)
     if row is None:
         if op not in FALLBACK_LAYERS and op not in allow:
-            yield unknown_op(op, step.mark, spec)
+            yield unknown_op(op, step.mark, spec, step)
         return
     for expr in (*step.args.positional, *step.args.keywords.values()):
         if isinstance(expr.value, LayerExpr) and expr.value.op not in table():
             yield unknown_op(expr.value.op, expr.value.mark, spec)
-    yield from _arguments(step, signature_of(op), row)
+    yield from _arguments(step, signature_of(op), row, _param_names(spec))
 
 
-def _arguments(step: StepSpec, signature: Signature, row: Op | LazyOp) -> Iterator[Problem]:
+def _arguments(
+    step: StepSpec, signature: Signature, row: Op | LazyOp, params: frozenset[str]
+) -> Iterator[Problem]:
     """Names, count and types of the arguments; formulas fit any type."""
     args = step.args
     slots = [p for p in signature.parameters if not p.keyword_only]
     variadic = bool(slots) and slots[-1].variadic
     if not variadic and len(args.positional) > len(slots):
         limit = f"at most {len(slots)}" if slots else "no"
+        extra = args.positional[len(slots)].constant
+        if row_kind(row) == "function" and isinstance(extra, str) and extra in table():
+            yield Problem(
+                "bad-argument",
+                f"`{row.name}` is a function here, and no name of a step",
+                step.mark,
+                help=f"a list numbers its steps: write - {extra}, or {{{extra}: , as: NAME}}",
+            )
+            return
         yield Problem(
             "bad-argument",
             f"{row.name} takes {limit} positional argument{'s' * (len(slots) != 1)}, and gets "
@@ -129,49 +144,42 @@ def _arguments(step: StepSpec, signature: Signature, row: Op | LazyOp) -> Iterat
         try:
             parameter.check(value)
         except ArgumentError as error:
-            yield Problem("bad-argument", f"{row.name}: {error.message}", mark, help=error.help)
+            help = value_meant(value, params) or error.help
+            yield Problem("bad-argument", f"{row.name}: {error.message}", mark, help=help)
+            given.clear()
+    if isinstance(row, Op) and given and not missing:
+        yield from _values(step, signature, row, pairs)
+
+
+def _values(
+    step: StepSpec, signature: Signature, row: Op, pairs: list[tuple[str, Any, Mark]]
+) -> Iterator[Problem]:
+    """What the row says of constant arguments, whatever the input."""
+    modules = [p for p in signature.parameters if any(k.base == "module" for k in p.kinds)]
+    if modules or any(value is OPEN for _, value, _ in pairs):
+        return
+    values = {name: value for name, value, _ in pairs if not signature.by_name[name].variadic}
+    if len(values) < len(pairs) or any(p.variadic for p in signature.parameters):
+        return
+    try:
+        row.check(SimpleNamespace(**{**signature.defaults, **values, "network_dtype": "float32"}))
+    except ArgumentError as error:
+        yield op_problem(error, step)
+
+
+@lru_cache(maxsize=64)
+def _param_names(spec: Spec) -> frozenset[str]:
+    blocks = (name for block in spec.blocks.values() for name in block.params)
+    return frozenset((*spec.params, *blocks))
+
+
+def row_kind(row: Op | LazyOp) -> str:
+    """``layer``, ``function`` or ``merge``."""
+    return row.kind if isinstance(row, Op) else "layer"
 
 
 def _signature_help(row: Op | LazyOp, signature: Signature) -> str:
     return f"the signature is {row.name}({signature.text})"
-
-
-def unknown_op(name: str, mark: Mark, spec: Spec) -> Problem:
-    """The problem of a name that is no op here, with what was probably meant."""
-    rows = table()
-    if "." in name:
-        return Problem(
-            "class-not-allowed",
-            f"`{name}` is a class of your own, and a spec may not import code by itself",
-            mark,
-            help=f"if you trust it, run with --allow {name}",
-        )
-    if name in NOT_LAYERS:
-        return Problem(
-            "not-a-layer",
-            f"`{name}` of torch.nn is no layer",
-            mark,
-            help="a spec holds layers; losses and containers belong to your training code"
-            if name.endswith("Loss")
-            else "write a list of steps, `Sequential:` or `Graph:`",
-        )
-    if name.startswith("Lazy") and name[4:] in rows:
-        return Problem(
-            "unknown-op",
-            f"there is no `{name}`: {name[4:]} has nothing to infer",
-            mark,
-            help=f"write {name[4:]}",
-        )
-    same = [known for known in rows if known.lower() == name.lower()]
-    pool = [*rows, *spec.blocks, *STRUCTURE]
-    alike = [known for known in pool if known[:1].isupper() == name[:1].isupper()]
-    pool = alike if nearest(name, alike) else pool
-    help = f"did you mean `{same[0]}`?" if same else did_you_mean(
-        name, pool, "`lazyinspect layers` lists what there is; a block of your own stands under "
-        "`blocks:`",
-    )  # fmt: skip
-    kind = "layer or block" if name[:1].isupper() else "function"
-    return Problem("unknown-op", f"there is no {kind} `{name}`", mark, help=help)
 
 
 def _recursion(spec: Spec) -> Iterator[Problem]:

@@ -23,7 +23,8 @@ from lazyinspect.errors import (
     SpecError,
 )
 from lazyinspect.plan import rows as row_builder
-from lazyinspect.plan.lint import lint, unknown_op
+from lazyinspect.plan.lint import lint
+from lazyinspect.plan.meant import unknown_op
 from lazyinspect.plan.ops import FALLBACK_LAYERS
 from lazyinspect.plan.planner import Planner
 from lazyinspect.plan.quiet import importing_torch

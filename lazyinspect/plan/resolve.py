@@ -16,7 +16,7 @@ from lazyinspect.plan.ops.base import LayerValue, LazyOp, Op, Weight
 from lazyinspect.plan.ops.signature import REQUIRED, Signature, unknown_argument
 from lazyinspect.plan.scope import LayerArg
 from lazyinspect.plan.tree import Function, Leaf
-from lazyinspect.shapes import Value, is_float, tensors_of
+from lazyinspect.shapes import Value, is_float, prod, tensors_of
 from lazyinspect.spec.names import did_you_mean
 
 Positional = Sequence[Any]
@@ -77,13 +77,32 @@ class Resolver:
         bound = self.inputs(op, values, named)
         args = self._inferred(name, row, op, given, bound) if isinstance(row, LazyOp) else given
         full = self._full(op, args)
-        op.check(full)
+        try:
+            op.check(full)
+        except ArgumentError as error:
+            if isinstance(row, LazyOp) and self._fits_another_input(op, given, args):
+                raise ShapeError(error.message, argument=error.argument, help=error.help) from None
+            raise
         weights = op.weights(full)
         self._check_dtype(weights, bound)
         output = op.outputs(full, *bound)
         macs = op.macs(full, *bound)
         leaf = Leaf(name, op.name, given, args, weights, mark, become, op)
         return Applied(leaf, output, macs)
+
+    def _fits_another_input(self, op: Op, given: Keywords, args: Keywords) -> bool:
+        """Whether inferred sizes that every given count divides would be accepted."""
+        scale = prod(v for v in given.values() if type(v) is int and v > 0)
+        sizes = {
+            name: value * scale
+            for name, value in args.items()
+            if name not in given and type(value) is int
+        }
+        try:
+            op.check(self._full(op, {**args, **sizes}))
+        except ArgumentError:
+            return False
+        return True
 
     def _own_class(
         self,
@@ -200,7 +219,8 @@ class Resolver:
             names = " and ".join(f"`{name}`" for name in missing)
             raise ArgumentError(
                 f"reads {len(parameters)} sources ({signature.text}), and lacks {names}",
-                help="name them with `from:`, for instance from: [a, b]",
+                help="name them with `from:`, for instance "
+                f"from: [{', '.join(['prev'] * sum(p.required for p in parameters))}]",
             )
         return bound
 

@@ -123,6 +123,9 @@ def _parse(text: str) -> Formula:
     stripped = text.strip()
     if not stripped:
         raise FormulaError("a formula is empty", help="write `$$` for a literal `$`")
+    if stripped.startswith("{"):
+        name = stripped.strip("{}") or "width"
+        raise FormulaError("a formula has no braces around it", help=f"write `${name}`")
     if any(text.count(opening) != text.count(closing) for opening, closing in ("()", "[]", "{}")):
         raise FormulaError(
             "the brackets of this formula do not match",
@@ -158,7 +161,10 @@ def _compile(node: ast.expr, names: set[str], indent: int) -> Program:
         return _name(node.id, fail)
     if isinstance(node, ast.BinOp):
         if type(node.op) not in _BINARY:
-            raise fail("this operator is not allowed in a formula", "use + - * / // %")
+            what = "there is no power in a formula" if isinstance(node.op, ast.Pow) else (
+                "this operator is not allowed in a formula"
+            )  # fmt: skip
+            raise fail(what, "use + - * / // %")
         sign, apply = _BINARY[type(node.op)]
         return _arithmetic(
             sign, apply, _compile(node.left, names, indent), _compile(node.right, names, indent),

@@ -302,7 +302,12 @@ def _syntax_help(message: str, mark: Mark | None) -> str:
     if "\t" in line and ("token" in message or "tab" in message):
         return "indent with spaces: YAML allows no tab there"
     if "mapping values are not allowed" in message:
-        return "quote a text that contains `: `, or check the indentation"
+        return (
+            "put braces around a step under a name, conv: {LazyConv2d: [16, 3]}; quote a text "
+            "that contains `: `"
+        )
+    if "expected" in message and "block" in message and ", " in line and "- " in line:
+        return "put braces around a step with further keys: - {LazyConv2d: [16, 3], as: x}"
     if "could not find expected ':'" in message:
         return "a `:` is missing after a key, or the line is indented too little"
     return "check the indentation and the brackets above this place"

@@ -42,6 +42,14 @@ class StepParser(ValueParser):
             steps = tuple(step for step in listed if step is not None)
             return self._nonempty(Layers(steps, False, node.mark), bool(node.items), where)
         if isinstance(node, Mapping):
+            slip = _missing_dash(node)
+            if slip is not None:
+                self.problems.add(
+                    "bad-step", f"`{slip.text}` is read as the name of a step here", slip.mark,
+                    help=f"in a list each step has a dash: - {slip.text}: ...; in a mapping each "
+                    f"has a name: conv: {{{slip.text}: ...}}",
+                )  # fmt: skip
+                return Layers((), True, node.mark)
             named = [self.named_step(key, value) for key, value in node.pairs]
             steps = tuple(step for step in named if step is not None)
             return self._nonempty(Layers(steps, True, node.mark), bool(node.pairs), where)
@@ -376,6 +384,14 @@ class StepParser(ValueParser):
             items = []
         args = ArgsExpr()
         if items and isinstance(items[-1], Mapping):
+            last = items[-1]
+            if len(last.pairs) == 1 and last.pairs[0][0].text[:1].isupper():
+                name = last.pairs[0][0]
+                self.problems.add(
+                    "bad-source", f"`{name.text}` stands where a source is named", name.mark,
+                    help=f"an inline branch is a list of steps: [{name.text}: ...]",
+                )  # fmt: skip
+                return Sources((), {}, node.mark), args
             args = self.args(items.pop())
         sources: list[SourceExpr] = []
         for item in items:
@@ -392,6 +408,19 @@ class StepParser(ValueParser):
                     help="put an inline branch in brackets: [LazyConv2d: [8, 3]]",
                 )
         return Sources(tuple(sources), {}, node.mark), args
+
+
+def _missing_dash(node: Mapping) -> Scalar | None:
+    """The first key of a mapping that was meant to be a list: layers' names with arguments."""
+    if not all(key.text[:1].isupper() for key, _ in node.pairs):
+        return None
+    for key, value in node.pairs:
+        items = value.items if isinstance(value, Sequence) else (value,)
+        if not all(isinstance(item, Scalar) for item in items):
+            continue
+        if any(not isinstance(item.value, str) for item in items if isinstance(item, Scalar)):
+            return key
+    return None
 
 
 _STRUCTURE_HELP = {
