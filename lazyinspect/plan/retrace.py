@@ -51,6 +51,27 @@ class Retracer:
         """Whether a call's node is a module that can be applied again."""
         return isinstance(call.node, (Leaf, Graph, Frame))
 
+    @staticmethod
+    def closed(call: Call, mark: Mark) -> Graph:
+        """The graph of a container that reads no label outside, and whose own are not read there.
+
+        Raises:
+            SpecError: it does, or they are.
+        """
+        graph = call.node.freeze() if isinstance(call.node, Frame) else call.node
+        assert isinstance(graph, Graph)
+        if graph.captures or graph.exports:
+            raise SpecError(
+                Problem(
+                    "open-module",
+                    "`use:` applies a module again, and this one exchanges labels with the steps "
+                    "around it",
+                    mark,
+                    help="make it a block, with inputs of its own",
+                )
+            )
+        return graph
+
     def again(
         self,
         call: Call,
@@ -72,18 +93,7 @@ class Retracer:
         if isinstance(node, Leaf):
             applied = self.resolver.again(node, values, named)
             return applied.output, applied.macs, ()
-        graph = node.freeze() if isinstance(node, Frame) else node
-        assert isinstance(graph, Graph)
-        if graph.captures or graph.exports:
-            raise SpecError(
-                Problem(
-                    "open-module",
-                    "`use:` applies a module again, and this one exchanges labels with the steps "
-                    "around it",
-                    mark,
-                    help="make it a block, with inputs of its own",
-                )
-            )
+        graph = self.closed(call, mark)
         if named or len(values) != len(graph.inputs):
             raise ArgumentError(
                 f"applies a module of {len(graph.inputs)} sources, and gets "
