@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lazyinspect.errors import Problem, SpecError
+from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.plan.frame import Val
 from lazyinspect.plan.scope import Scope, evaluate
 from lazyinspect.shapes import TensorType, format_value
@@ -12,6 +12,28 @@ from lazyinspect.spec.formula import describe
 from lazyinspect.spec.model import Expr, StepSpec
 
 MAX_COPIES = 100_000
+MAX_STEPS = 1_000_000
+
+
+class TooManySteps(SpecError):
+    """The network would have more than a million steps: planning stops at once."""
+
+
+def require_few(steps: int, mark: Mark) -> None:
+    """Refuse what no one means, before it fills the memory.
+
+    Raises:
+        TooManySteps: more than MAX_STEPS.
+    """
+    if steps > MAX_STEPS:
+        raise TooManySteps(
+            Problem(
+                "too-many-steps",
+                f"this makes a network of more than {MAX_STEPS:,} steps",
+                mark,
+                help="copies inside copies multiply: check each `repeat:`",
+            )
+        )
 
 
 def holds(condition: Expr, scope: Scope) -> bool:

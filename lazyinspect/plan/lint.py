@@ -59,6 +59,19 @@ def with_lint(error: GrammarError) -> SpecError:
     return SpecError(both)
 
 
+@lru_cache(maxsize=64)
+def label_lines(spec: Spec) -> dict[str, list[int]]:
+    """Lines at which each label of a file is set."""
+    found: dict[str, list[int]] = {}
+    for body in (*spec.blocks.values(), spec.network):
+        for step in all_steps(body.layers):
+            if isinstance(step.name, str) and step.name_mark is not None:
+                found.setdefault(step.name, []).append(step.name_mark.line)
+            for name, mark in step.labels:
+                found.setdefault(name, []).append(mark.line)
+    return found
+
+
 def _step(step: StepSpec, spec: Spec, allow: Sequence[str]) -> Iterator[Problem]:
     op = step.op
     if step.become is not None and "." in step.become[0] and step.become[0] not in allow:

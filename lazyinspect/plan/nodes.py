@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from lazyinspect.errors import Mark, Problem, ShapeError, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.arguments import block_arguments, block_inputs, inputs_in_order, plan_key
-from lazyinspect.plan.checks import pick, unmet
+from lazyinspect.plan.checks import pick, require_few, unmet
 from lazyinspect.plan.frame import POISON, Draft, Frame, Skip, Val
 from lazyinspect.plan.leaves import Leaves
 from lazyinspect.plan.ops import eager, table
@@ -166,6 +166,7 @@ class Nodes:
         outer.add(Draft(name, frame, refs, {}, slot))
         inputs = () if source is None else src.named_tensors([source.type], {})
         call = Call(name, frame, inputs, output.type, 0, mark, tuple(inner.calls))  # type: ignore[arg-type]
+        require_few(call.size, mark)
         walk.calls.append(call)
         outer.block.modules[outer, slot] = ((*outer.path, name), call)
         return Val(outer, slot, output.type)
@@ -253,6 +254,7 @@ class Nodes:
         refs = tuple([src.run_time(item, frame) for item in operands])
         frame.add(Draft(name, graph, refs, {}, slot))
         call = Call(name, graph, inside.inputs, inside.output, 0, step.mark, inside.calls)
+        require_few(call.size, step.mark)
         walk.calls.append(call)
         frame.block.modules[frame, slot] = ((*frame.path, name), call)
         return Val(frame, slot, inside.output)
@@ -309,6 +311,7 @@ class Nodes:
         else:
             inputs = src.named_tensors(values, named)
         call = Call(name, made.node, inputs, output, macs, step.mark, calls, path)
+        require_few(call.size, step.mark)
         walk.calls.append(call)
         frame.block.modules[frame, slot] = (path, made)
         return Val(frame, slot, output)

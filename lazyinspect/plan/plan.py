@@ -5,7 +5,6 @@ Raises SpecError, NetworkError or ExpectationError with every problem found.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,18 +18,20 @@ from lazyinspect.errors import (
     Mark,
     NetworkError,
     Problem,
-    Source,
     SpecError,
 )
 from lazyinspect.plan import rows as row_builder
+from lazyinspect.plan.inputs import network_inputs, require_batch
 from lazyinspect.plan.lint import lint
 from lazyinspect.plan.meant import unknown_op
+from lazyinspect.plan.notes import notes
 from lazyinspect.plan.ops import FALLBACK_LAYERS
+from lazyinspect.plan.parameters import network_params, plain_params
 from lazyinspect.plan.planner import Planner
 from lazyinspect.plan.quiet import importing_torch
 from lazyinspect.plan.resolve import Resolver
-from lazyinspect.plan.scope import LayerArg, Scope, bind_params, evaluate, type_problem
-from lazyinspect.plan.tree import Call, Graph, InputType, Leaf, Tie
+from lazyinspect.plan.ties import network_ties
+from lazyinspect.plan.tree import Call, Graph, InputType, Tie
 from lazyinspect.report import (
     Environment,
     LayerRow,
@@ -41,11 +42,8 @@ from lazyinspect.report import (
     Totals,
     Verified,
 )
-from lazyinspect.shapes import TensorType, format_shape, tensors_of
-from lazyinspect.spec.formula import FormulaError, describe, parse_formula
-from lazyinspect.spec.model import OPEN, Expr, Spec, TieSpec
-from lazyinspect.spec.names import did_you_mean
-from lazyinspect.spec.values import formula_problem
+from lazyinspect.shapes import tensors_of
+from lazyinspect.spec.model import Spec
 
 _EXIT_1 = frozenset({"unmet-expect"})
 _EXIT_3 = frozenset({"shape-mismatch"})
@@ -92,12 +90,7 @@ class Plan:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know beside the figures."""
-        unknown = [row.path for row in self.rows if row.macs is None and row.kind != "container"]
-        if not unknown:
-            return ()
-        named = ", ".join(unknown[:5]) + (" ..." if len(unknown) > 5 else "")
-        rows = "1 row" if len(unknown) == 1 else f"{len(unknown)} rows"
-        return (f"MACs leave out {rows} whose count is not known: {named}",)
+        return notes(self.root, self.rows)
 
     def report(
         self,
@@ -168,8 +161,8 @@ def make_plan(
     problems = _lint(spec, tuple(allow))
     if problems:
         raise SpecError(problems)
-    params = _params(spec, variant, set or {})
-    inputs = _inputs(spec, params, input, batch, dtype)
+    params = network_params(spec, variant, set or {})
+    inputs = network_inputs(spec, params, input, batch, dtype)
     resolver = Resolver(dtype, _fallback(dtype, tuple(allow)))
 
     def known(name: str, mark: Mark) -> None:
@@ -183,9 +176,9 @@ def make_plan(
     if graph is None or call is None:
         raise SpecError(Problem("bad-output", "the network has no output", spec.mark))
     if batch is not None:
-        _require_batch(call, inputs)
-    ties = _ties(spec, call)
-    info = SpecInfo(spec.source.path, spec.name, variant, _plain_params(params))
+        require_batch(call, inputs)
+    ties = network_ties(spec, call)
+    info = SpecInfo(spec.source.path, spec.name, variant, plain_params(params))
     return Plan(graph, call, inputs, ties, dtype, info, tuple(allow))
 
 
@@ -207,266 +200,6 @@ def _failure(problems: list[Problem]) -> LazyinspectError:
     if codes <= _EXIT_1 | _EXIT_3:
         return NetworkError(unique)
     return SpecError(unique)
-
-
-def _plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        if isinstance(value, LayerArg):
-            listed = [plain(item) for item in value.positional]
-            if value.keywords:
-                listed.append({key: plain(item) for key, item in value.keywords})
-            return {value.op: listed}
-        return value
-
-    return {name: plain(value) for name, value in params.items()}
-
-
-def _params(spec: Spec, variant: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    replaced: Mapping[str, Expr] = {}
-    if variant is not None:
-        if variant not in spec.variants:
-            names = list(spec.variants)
-            otherwise = "it has " + " ".join(names) if names else "it has no variants"
-            raise SpecError(
-                Problem(
-                    "unknown-variant",
-                    f"{spec.source.path} has no variant `{variant}`",
-                    help=did_you_mean(variant, names, otherwise),
-                )
-            )
-        replaced = spec.variants[variant]
-    names = list(spec.params)
-    for name in overrides:
-        if name not in spec.params:
-            otherwise = "it has " + " ".join(names) if names else "it has no params"
-            raise SpecError(
-                Problem(
-                    "unknown-parameter",
-                    f"{spec.source.path} has no parameter `{name}`",
-                    help=did_you_mean(name, names, otherwise),
-                )
-            )
-    given: dict[str, Any] = {}
-    replaced = dict(replaced)
-    for name, value in overrides.items():
-        if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
-            replaced[name] = _formula(name, value)
-        else:
-            given[name] = value[1:] if isinstance(value, str) and value[:1] == "$" else (
-                _frozen(value)
-            )  # fmt: skip
-            required = spec.params[name].required
-            problem = type_problem(required, given[name]) if required else None
-            if problem:
-                raise SpecError(
-                    Problem("bad-argument", f"the parameter `{name}` {problem}",
-                            spec.params[name].mark, help=f"of --set {name}=VALUE")
-                )  # fmt: skip
-    scope = Scope({}, None, None, "the network's own parameters are bound before any input flows")
-    bound = bind_params(spec.params, given, scope, replaced)
-    problems = []
-    for name, param in spec.params.items():
-        if name not in bound:
-            problems.append(
-                Problem(
-                    "missing-parameter",
-                    f"the parameter `{name}` has no default and no value",
-                    param.mark,
-                    help=f"run with --set {name}=VALUE, or choose a variant that sets it",
-                )
-            )
-        elif param.required and type_problem(param.required, bound[name]):
-            problems.append(
-                Problem(
-                    "bad-argument",
-                    f"the parameter `{name}` {type_problem(param.required, bound[name])}",
-                    param.mark,
-                )
-            )
-    if problems:
-        raise SpecError(problems)
-    return bound
-
-
-def _formula(name: str, text: str) -> Expr:
-    """A formula given to ``set``: it may read the other parameters, as one in the file."""
-    mark = Mark(Source(f"--set {name}", (text,)), 1, 1, len(text))
-    try:
-        return Expr(parse_formula(text[1:]), mark, OPEN)
-    except FormulaError as error:
-        raise SpecError(formula_problem(error, mark)) from None
-
-
-def _frozen(value: Any) -> Any:
-    """A Python value given to ``set`` as the planner has it."""
-    if isinstance(value, (list, tuple)):
-        return tuple(_frozen(item) for item in value)
-    if isinstance(value, dict) and len(value) == 1:
-        (op, args), *_ = value.items()
-        if isinstance(args, dict):
-            return LayerArg(op, (), tuple((key, _frozen(item)) for key, item in args.items()))
-        listed = _frozen(args if isinstance(args, (list, tuple)) else [args])
-        return LayerArg(op, () if args is None else listed)
-    return value
-
-
-def _inputs(
-    spec: Spec, params: Mapping[str, Any], shapes: Any, batch: int | None, dtype: str
-) -> tuple[InputType, ...]:
-    given = _given_shapes(spec, shapes)
-    scope = Scope(params, None, None, "an input's shape is known before any input flows")
-    inputs = []
-    for entry in spec.inputs:
-        where: Mark | None = entry.shape.mark
-        if entry.name in given:
-            shape, where = given[entry.name], None
-        else:
-            shape = evaluate(entry.shape, scope)
-        high = None if entry.high is None else evaluate(entry.high, scope)
-        if entry.high is not None and (type(high) is not int or high < 1):
-            raise SpecError(
-                Problem(
-                    "bad-input",
-                    f"`high:` takes an integer of 1 or more, and gets {describe(high)}",
-                    entry.high.mark,
-                )
-            )
-        inputs.append(_input(entry.name, shape, entry.dtype or dtype, high, batch, where))
-    if not spec.inputs:
-        for name, shape in given.items():
-            inputs.append(_input(name, shape, dtype, None, batch, None))
-    if not inputs:
-        raise SpecError(
-            Problem(
-                "missing-input",
-                f"{spec.source.path} has no `input:`",
-                spec.mark,
-                help="write `input: [1, 3, 224, 224]`, or run with --input 1,3,224,224",
-            )
-        )
-    return tuple(inputs)
-
-
-def _given_shapes(spec: Spec, shapes: Any) -> dict[str, Any]:
-    if shapes is None:
-        return {}
-    names = [entry.name for entry in spec.inputs]
-    if not isinstance(shapes, Mapping):
-        return {names[0] if names else "input": _frozen(shapes)}
-    for name in shapes:
-        if names and name not in names:
-            raise SpecError(
-                Problem(
-                    "unknown-input",
-                    f"{spec.source.path} has no input `{name}`",
-                    help=did_you_mean(name, names, "its inputs are " + " ".join(names)),
-                )
-            )
-    return {name: _frozen(shape) for name, shape in shapes.items()}
-
-
-def _input(
-    name: str, shape: Any, dtype: str, high: int | None, batch: int | None, mark: Mark | None
-) -> InputType:
-    if isinstance(shape, tuple) and batch is not None:
-        shape = (batch, *shape[1:])
-    if not isinstance(shape, tuple) or any(type(s) is not int or s < 0 for s in shape):
-        bad = shape if not isinstance(shape, tuple) else next(
-            s for s in shape if type(s) is not int or s < 0
-        )  # fmt: skip
-        raise SpecError(
-            Problem(
-                "bad-input",
-                f"a shape is a list of sizes, and that of `{name}` holds {describe(bad)}",
-                mark,
-                help="write for instance [1, 3, 224, 224]; in a formula, divide with `//`",
-            )
-        )
-    return InputType(name, TensorType(shape, dtype), high)
-
-
-_UNBATCHED = re.compile(r"(Conv|ConvTranspose|Pool|Pad|InstanceNorm|MaxUnpool)([123])d\Z")
-
-
-def _require_batch(call: Call, inputs: tuple[InputType, ...]) -> None:
-    """Refuse a batch size for an input that its first layer takes without a batch."""
-    kinds = {entry.type: entry.name for entry in inputs}
-
-    def look(call: Call) -> None:
-        for inner in call.calls:
-            look(inner)
-        if not isinstance(call.node, Leaf) or not call.inputs:
-            return
-        found = _UNBATCHED.search(call.node.type)
-        kind = call.inputs[0][1]
-        if found and kind in kinds and kind.rank == int(found.group(2)) + 1:
-            raise SpecError(
-                Problem(
-                    "no-batch",
-                    f"the input `{kinds[kind]}` has no batch dimension to set: "
-                    f"{call.node.declared} takes it unbatched",
-                    call.mark,
-                    help="give the whole shape with --input",
-                )
-            )
-
-    look(call)
-
-
-def _ties(spec: Spec, call: Call) -> tuple[Tie, ...]:
-    if not spec.ties:
-        return ()
-    weights = row_builder.state_dict(call)
-    problems = []
-    found: dict[str, Tie] = {}
-    for tie in spec.ties:
-        for name, mark in ((tie.path, tie.mark), (tie.source, tie.source_mark)):
-            if name not in weights or weights[name].buffer:
-                problems.append(
-                    Problem(
-                        "unknown-tensor",
-                        f"the network has no parameter `{name}`",
-                        mark,
-                        help="it is a buffer, and only parameters can be tied"
-                        if name in weights
-                        else did_you_mean(name, weights, "names are as in state_dict"),
-                    )
-                )
-        if problems:
-            continue
-        mine, other = weights[tie.path].shape, weights[tie.source].shape
-        source = _end_of_chain(tie, spec)
-        if mine != other:
-            problems.append(
-                Problem(
-                    "tie-mismatch",
-                    f"`{tie.path}` is {format_shape(mine)}, and `{tie.source}` is "
-                    f"{format_shape(other)}",
-                    tie.mark,
-                    help="only tensors of one shape can be one tensor",
-                )
-            )
-        elif source is None:
-            problems.append(Problem("tie-mismatch", f"`{tie.path}` is tied to itself", tie.mark))
-        if source is not None:
-            found[tie.path] = Tie(tie.path, source, tie.mark)
-    if problems:
-        raise SpecError(problems)
-    return tuple(found.values())
-
-
-def _end_of_chain(tie: TieSpec, spec: Spec) -> str | None:
-    """The tensor that a tie comes to through other ties; None where it comes back to itself."""
-    sources = {other.path: other.source for other in spec.ties}
-    name, seen = tie.source, {tie.path}
-    while name in sources:
-        if name in seen:
-            return None
-        seen.add(name)
-        name = sources[name]
-    return None if name in seen else name
 
 
 def _fallback(dtype: str, allow: tuple[str, ...]) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from lazyinspect.errors import Mark, OpError, Problem, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.arguments import flowing, op_problem
-from lazyinspect.plan.checks import count, holds
+from lazyinspect.plan.checks import TooManySteps, count, holds, require_few
 from lazyinspect.plan.frame import Block, Frame, Skip, Val
 from lazyinspect.plan.labels import (
     bind,
@@ -26,6 +26,7 @@ from lazyinspect.plan.labels import (
     poison,
     step_name,
 )
+from lazyinspect.plan.lint import label_lines
 from lazyinspect.plan.nodes import Nodes
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.scope import LayerArg, Scope, evaluate
@@ -59,6 +60,8 @@ class Planner:
         self.spec = spec
         self.problems: list[Problem] = []
         self.nodes = Nodes(spec, resolver, known, self)
+        self._spec = spec
+        self._planned = 0
 
     def network(
         self, params: Mapping[str, Any], inputs: tuple[tuple[str, TensorType], ...]
@@ -130,6 +133,8 @@ class Planner:
     def steps(self, layers: Layers, walk: Walk) -> None:
         """Plan steps in order into the walk's graph."""
         for step in layers.steps:
+            self._planned += 1
+            require_few(self._planned, step.mark)
             try:
                 if step.op == "splice":
                     self._splice(step, walk)
@@ -138,9 +143,24 @@ class Planner:
                 continue
             except Skip:
                 pass
+            except TooManySteps:
+                raise
             except SpecError as error:
-                self.problems.extend(error.problems)
+                self.problems.extend(self._defined_later(error.problems))
             poison(step, walk)
+
+    def _defined_later(self, problems: tuple[Problem, ...]) -> Iterator[Problem]:
+        """The problems; of an unknown label that stands further down, where."""
+        for problem in problems:
+            mark = problem.mark
+            if problem.code != "unknown-label" or mark is None:
+                yield problem
+                continue
+            text = mark.source.lines[mark.line - 1][mark.column - 1 :][: mark.length]
+            lines = label_lines(self._spec).get(text.strip("'\""), ())
+            below = [line for line in lines if line > mark.line]
+            help = f"it stands at line {below[0]}: a step reads what is above it" if below else ""
+            yield replace(problem, help=help or problem.help)
 
     def _splice(self, step: StepSpec, walk: Walk) -> None:
         assert step.body is not None

@@ -319,6 +319,6 @@ def lookup(name: str, mark: Mark, walk: Walk) -> Any:
         known = walk.frame.visible()
         help = did_you_mean(name, known, "the labels here are " + " ".join(known[:12]))
         raise SpecError(
-            Problem("unknown-label", f"there is no `{name}` above this step", mark, help=help)
+            Problem("unknown-label", f"there is no label `{name}` to read here", mark, help=help)
         )
     return found

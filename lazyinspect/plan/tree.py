@@ -10,7 +10,7 @@ names here are relative: absolute paths appear when the tree is walked (rows.py)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from lazyinspect.errors import Mark
@@ -168,6 +168,11 @@ class Call:
     """Of a container: what happened inside, in order."""
     target: tuple[str, ...] | None = None
     """Of a ``use``: path of the module from the enclosing block's root."""
+    size: int = field(init=False)
+    """Rows that this call and those inside it make."""
+
+    def __post_init__(self) -> None:
+        self.size = 1 + sum([call.size for call in self.calls])
 
 
 @dataclass(frozen=True, slots=True)

@@ -562,3 +562,35 @@ def test_the_first_of_named_sources_is_the_ops_first_input_however_they_are_writ
     )
     for order in ("acc: a, x: z", "x: z, acc: a"):
         assert plan(text % order).outputs[0].shape == (1, 7)
+
+
+def test_a_label_further_down_is_told_with_its_line() -> None:
+    with pytest.raises(SpecError, match="stands at line 4: a step reads what is above it"):
+        plan("input: [1, 3]\nlayers:\n  a: {add: [input, b]}\n  b: ReLU\n")
+
+
+def test_copies_inside_copies_are_capped_before_they_fill_the_memory() -> None:
+    nested = (
+        "input: [1, 3]\nblocks:\n"
+        "  A: {layers: [{ReLU: , repeat: 1000}]}\n"
+        "  B: {layers: [{A: , repeat: 1000}]}\n"
+        "layers: [{B: , repeat: 1000}]\n"
+    )
+    assert codes(nested) == ["too-many-steps"]
+    spliced = (
+        "input: [1, 3]\nlayers: [{splice: [{splice: [{splice: [ReLU], repeat: 1000}],"
+        " repeat: 1000}], repeat: 1000}]\n"
+    )
+    assert codes(spliced) == ["too-many-steps"]
+
+
+def test_what_nothing_reads_is_noted() -> None:
+    planned = plan(
+        "input: [1, 3]\n"
+        "layers:\n"
+        "  unused: {LazyLinear: 4}\n"
+        "  b: {Sequential: [LazyLinear: 2, {ReLU: , from: input}], from: input}\n"
+    )
+    (note,) = planned.notes
+    assert "`unused` of line 3, `b.0` of line 4" in note
+    assert plan("input: [1, 4]\nlayers: [{chunk: 2, as: [a, b]}, {ReLU: , from: b}]\n").notes == ()
