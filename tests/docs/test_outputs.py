@@ -44,7 +44,8 @@ def without_times(text: str) -> str:
     """The text less what differs from one run and one machine to the next."""
     text = re.sub(r"[\d.,]+ (ns|us|µs|ms|s)\b", "T", text)
     text = re.sub(r"[\d.<]+ ?%", "P", text)
-    text = re.sub(r"(?m)^.*\bpython \d.*$", "", text)
+    text = re.sub(r"(?m)^ \"environment\": .*$", "", text)
+    text = re.sub(r"\"(median|p10|p90)\": \d+", r"\1", text)
     return re.sub(r"[ ─━]+", " ", text)
 
 

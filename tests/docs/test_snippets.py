@@ -1,7 +1,8 @@
-"""Every spec in the docs is planned, and every Python example runs."""
+"""Every spec in the docs is planned, and every Python example runs and prints what is shown."""
 
 from __future__ import annotations
 
+import doctest
 import textwrap
 from pathlib import Path
 
@@ -31,7 +32,10 @@ def test_spec_in_the_docs_plans_in_every_variant(block: Block, tmp_path: Path) -
     path = spec_file(block, tmp_path)
     spec = api.load(path)
     for variant in api.variants(spec) or [None]:
-        assert len(api.plan(spec, variant=variant).rows) > 1
+        plan = api.plan(spec, variant=variant)
+        assert len(plan.rows) > 1
+        if "params" in block.options:
+            assert plan.totals.param_count == int(block.options["params"])
 
 
 @pytest.mark.parametrize("block", BAD, ids=str)
@@ -51,6 +55,28 @@ def test_python_example_runs(block: Block, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(namespace) > 2
 
 
+SESSIONS = sorted({block.page for block in blocks("pycon")})
+
+
+@pytest.mark.parametrize("page", SESSIONS)
+def test_python_session_prints_what_the_page_shows(
+    page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {"__name__": "example"}
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    failed: list[str] = []
+    for block in blocks("pycon"):
+        if block.page == page:
+            test = doctest.DocTestParser().get_doctest(
+                block.text, names, str(block), page, block.line
+            )
+            runner.run(test, out=failed.append, clear_globs=False)
+            names = test.globs
+    assert "".join(failed) == ""
+
+
 def test_no_example_escapes_for_want_of_a_marker() -> None:
     assert len(GOOD) > 20
     assert len(BAD) > 2
+    assert SESSIONS == ["docs/python.md"]
