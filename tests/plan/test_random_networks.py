@@ -114,8 +114,10 @@ class Writer:
             sources = [self.source(scope, "prev") for _ in range(count_of_sources)]
             step["from"] = sources if len(sources) > 1 else sources[0]
         key, exists = self.words(step, name, scope, named)
-        # a repeat under a key is a Sequential: it may neither capture a second source nor use
-        closed = "repeat" not in step or (count_of_sources == 1 and kind != "use")
+        # a repeat under a key is a Sequential: it may not capture a second source, use a module,
+        # or have its copies read
+        open_inside = count_of_sources > 1 or kind == "use" or "each" in step
+        closed = "repeat" not in step or not open_inside
         if exists and kind != "merge" and closed:
             labels = [name] if named and key == name else []
             self.modules.update(dict.fromkeys([*labels, step.get("as", key)], count_of_sources))
