@@ -51,7 +51,8 @@ def build(plan: Plan, *, device: torch.device | str = "cpu", init: Init = "defau
     builder = _Builder(torch.device(device), getattr(torch, plan.dtype))
     with ZeroInitialised() if init == "zeros" else nullcontext():
         network = builder.graph(plan.root, root=True)
-        for tied in plan.ties:
+        # eager parameters first: a lazy one that several share is theirs before the others follow
+        for tied in sorted(plan.ties, key=lambda tied: _is_lazy(network, tied.path)):
             tie(network, tied)
     return network
 
@@ -70,6 +71,11 @@ def tie(network: nn.Module, tied: tree.Tie) -> None:
         setattr(source_owner, source_name, replaced)
     else:
         setattr(path_owner, path_name, source)
+
+
+def _is_lazy(network: nn.Module, path: str) -> bool:
+    owner, name = _owner(network, path)
+    return is_uninitialised(owner.get_parameter(name))
 
 
 def _owner(network: nn.Module, path: str) -> tuple[nn.Module, str]:

@@ -105,16 +105,20 @@ class Leaves:
     def _cat(
         sourced: Sourced, values: list[Any], keywords: Mapping[str, Any]
     ) -> tuple[list[Any], tuple[int, ...]]:
-        """Sources of `cat` with a Parameter of leading size 1 expanded over the batch."""
+        """Sources of `cat` with a Parameter of leading size 1 expanded over the batch, and which.
+
+        Whatever the planned batch: the network may be called with another.
+        """
         flags = tuple(isinstance(v, Val) and v.parameter for v in sourced.positional)
-        if not any(flags):
-            return values, ()
         dim = keywords.get("dim", 1)
-        widened = list(cat_broadcast(tuple(values), dim, flags))
-        changed = tuple(
-            k for k, (old, new) in enumerate(zip(values, widened, strict=True)) if old != new
+        if not any(flags) or all(flags) or type(dim) is not int:
+            return values, ()
+        expanded = tuple(
+            k
+            for k, (value, own) in enumerate(zip(values, flags, strict=True))
+            if own and dim % value.rank != 0
         )
-        return widened, changed
+        return list(cat_broadcast(tuple(values), dim, flags)), expanded
 
     def parameter(self, step: StepSpec, name: str, scope: Scope, walk: Walk) -> Val:
         """A learned tensor."""
