@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from lazyinspect.spec.functions import APPLY, ARITY
+
 MAX_LENGTH = 200
 MAX_INT = 2**53
-FUNCTIONS = ("min", "max", "round", "int", "ceil", "floor", "abs", "divisible")
+FUNCTIONS = tuple(APPLY)
 RESERVED = ("cin", "last", "shape", "i", *FUNCTIONS)
 """Names that no parameter may take."""
 
@@ -329,11 +331,11 @@ def _call(
         near = difflib.get_close_matches(name, ("shape", *FUNCTIONS), n=1)
         hint = f"did you mean `{near[0]}`?" if near else "one of shape " + " ".join(FUNCTIONS)
         raise fail(f"there is no function `{name}`", hint)
-    low, high = _ARITY[name]
+    low, high = ARITY[name]
     if not low <= len(arguments) <= high:
         count = str(low) if low == high else f"{low} or more" if high > 9 else f"{low} to {high}"
         raise fail(f"`{name}` takes {count} arguments, and gets {len(arguments)}")
-    apply = _APPLY[name]
+    apply = APPLY[name]
 
     def run(scope: Scope) -> Any:
         values = [_number(argument(scope), name, fail) for argument in arguments]
@@ -358,37 +360,6 @@ def _shape(argument: Program, fail: Callable[..., FormulaError]) -> Program:
             raise fail(error.message, error.help) from None
 
     return run
-
-
-def divisible(value: float, d: int = 8) -> int:
-    """``value`` rounded to a multiple of ``d``, never below 90% of it, at least ``d``.
-
-    Source: MobileNet's channel rounding, https://arxiv.org/abs/1704.04861 (reference code).
-    """
-    rounded = max(d, int(value + d / 2) // d * d)
-    return rounded + d if rounded < 0.9 * value else rounded
-
-
-_APPLY: dict[str, Callable[..., Any]] = {
-    "min": min,
-    "max": max,
-    "round": round,
-    "int": int,
-    "ceil": math.ceil,
-    "floor": math.floor,
-    "abs": abs,
-    "divisible": divisible,
-}
-_ARITY = {
-    "min": (2, 99),
-    "max": (2, 99),
-    "round": (1, 2),
-    "int": (1, 1),
-    "ceil": (1, 1),
-    "floor": (1, 1),
-    "abs": (1, 1),
-    "divisible": (1, 2),
-}
 
 
 def describe(value: Any) -> str:

@@ -11,8 +11,6 @@ from lazyinspect.spec.model import (
     Branch,
     Expr,
     GraphSpec,
-    Group,
-    Label,
     Layers,
     Name,
     OutputSpec,
@@ -23,10 +21,11 @@ from lazyinspect.spec.model import (
 )
 from lazyinspect.spec.names import GRAPH_KEYS, MERGES, STEP_KEYS, did_you_mean
 from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence
-from lazyinspect.spec.values import Problems, ValueParser
+from lazyinspect.spec.sources import SourceParser
+from lazyinspect.spec.values import Problems
 
 
-class StepParser(ValueParser):
+class StepParser(SourceParser):
     """Parses layers and steps. ``block_params``: names of each block's parameters."""
 
     def __init__(self, problems: Problems, block_params: Table[str, frozenset[str]]) -> None:
@@ -219,6 +218,40 @@ class StepParser(ValueParser):
                     help=f"put `{written}:` on the step inside",
                 )  # fmt: skip
 
+    def _merge(self, node: Node) -> tuple[Sources, ArgsExpr]:
+        """A merge's argument: sources, with keywords last."""
+        if isinstance(node, Mapping):
+            return Sources((), {}, node.mark), self.args(node)
+        items = list(node.items) if isinstance(node, Sequence) else [node]
+        if isinstance(node, Scalar) and node.value is None:
+            items = []
+        args = ArgsExpr()
+        if items and isinstance(items[-1], Mapping):
+            last = items[-1]
+            if len(last.pairs) == 1 and last.pairs[0][0].text[:1].isupper():
+                name = last.pairs[0][0]
+                self.problems.add(
+                    "bad-source", f"`{name.text}` stands where a source is named", name.mark,
+                    help=f"an inline branch is a list of steps: [{name.text}: ...]",
+                )  # fmt: skip
+                return Sources((), {}, node.mark), args
+            args = self.args(items.pop())
+        sources: list[SourceExpr] = []
+        for item in items:
+            if isinstance(item, Sequence):
+                layers = self.layers(item, where="this inline branch")
+                sources.append(Branch(layers, item.mark))
+            elif isinstance(item, Scalar):
+                sources.append(self.scalar_source(item))
+            else:
+                self.problems.add(
+                    "bad-source",
+                    "a source is a label, a number, a formula, or a list of steps",
+                    item.mark,
+                    help="put an inline branch in brackets: [LazyConv2d: [8, 3]]",
+                )
+        return Sources(tuple(sources), {}, node.mark), args
+
     def graph(self, node: Node, mark: Mark) -> GraphSpec | None:
         """``Graph: {input, layers, output}``."""
         if not isinstance(node, Mapping):
@@ -322,92 +355,6 @@ class StepParser(ValueParser):
         else:
             fields["expect_mark"] = key.mark
             fields["expect"] = self.expectation(node)
-
-    def expectation(self, node: Node) -> tuple[Expr | None, ...] | None:
-        """``expect:``: sizes, ``_`` for any."""
-        if not isinstance(node, Sequence):
-            self.problems.add(
-                "bad-expect", "`expect:` takes a list with an entry for each dimension",
-                node.mark, help="write for instance [_, 64, 56, 56]; `_` matches any size",
-            )  # fmt: skip
-            return None
-        entries: list[Expr | None] = []
-        for item in node.items:
-            if isinstance(item, Scalar) and item.text == "_":
-                entries.append(None)
-                continue
-            entry = self.expr(item)
-            if not isinstance(item, Scalar) or not (
-                type(item.value) is int or item.text.startswith("$")
-            ):
-                self.problems.add(
-                    "bad-expect", "a size is an integer, a formula, or `_`", item.mark
-                )
-            entries.append(entry)
-        return tuple(entries)
-
-    # -- sources --------------------------------------------------------------------------
-
-    def sources(self, node: Node) -> Sources:
-        """``from:``."""
-        if isinstance(node, Mapping):
-            keywords = {key.text: self.source(value) for key, value in node.pairs}
-            return Sources((), keywords, node.mark)
-        items = node.items if isinstance(node, Sequence) else (node,)
-        if not items:
-            self.problems.add("bad-source", "`from:` names nothing", node.mark)
-        return Sources(tuple(self.source(item) for item in items), {}, node.mark)
-
-    def source(self, node: Node) -> SourceExpr:
-        """One source in ``from:``; a nested list is a tuple."""
-        if isinstance(node, Scalar):
-            return self._scalar_source(node)
-        if isinstance(node, Sequence):
-            return Group(tuple(self.source(item) for item in node.items), node.mark)
-        self.problems.add(
-            "bad-source", "a source is a label, a number, a formula or a list", node.mark,
-            help="give the step a name, and name it here",
-        )  # fmt: skip
-        return Expr(None, node.mark, None)
-
-    def _scalar_source(self, node: Scalar) -> SourceExpr:
-        if isinstance(node.value, str) and not node.text.startswith("$"):
-            return Label(node.text, node.mark)
-        return self.expr(node)
-
-    def _merge(self, node: Node) -> tuple[Sources, ArgsExpr]:
-        """A merge's argument: sources, with keywords last."""
-        if isinstance(node, Mapping):
-            return Sources((), {}, node.mark), self.args(node)
-        items = list(node.items) if isinstance(node, Sequence) else [node]
-        if isinstance(node, Scalar) and node.value is None:
-            items = []
-        args = ArgsExpr()
-        if items and isinstance(items[-1], Mapping):
-            last = items[-1]
-            if len(last.pairs) == 1 and last.pairs[0][0].text[:1].isupper():
-                name = last.pairs[0][0]
-                self.problems.add(
-                    "bad-source", f"`{name.text}` stands where a source is named", name.mark,
-                    help=f"an inline branch is a list of steps: [{name.text}: ...]",
-                )  # fmt: skip
-                return Sources((), {}, node.mark), args
-            args = self.args(items.pop())
-        sources: list[SourceExpr] = []
-        for item in items:
-            if isinstance(item, Sequence):
-                layers = self.layers(item, where="this inline branch")
-                sources.append(Branch(layers, item.mark))
-            elif isinstance(item, Scalar):
-                sources.append(self._scalar_source(item))
-            else:
-                self.problems.add(
-                    "bad-source",
-                    "a source is a label, a number, a formula, or a list of steps",
-                    item.mark,
-                    help="put an inline branch in brackets: [LazyConv2d: [8, 3]]",
-                )
-        return Sources(tuple(sources), {}, node.mark), args
 
 
 def _missing_dash(node: Mapping) -> Scalar | None:

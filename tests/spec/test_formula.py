@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazyinspect.spec.formula import MAX_INT, FormulaError, divisible, parse_formula
+from lazyinspect.spec.formula import MAX_INT, FormulaError, parse_formula
+from lazyinspect.spec.functions import divisible
 
 
 class Names:
