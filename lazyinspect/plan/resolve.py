@@ -16,7 +16,7 @@ from lazyinspect.plan.ops.base import LayerValue, LazyOp, Op, Weight
 from lazyinspect.plan.ops.signature import REQUIRED, Signature, unknown_argument
 from lazyinspect.plan.scope import LayerArg
 from lazyinspect.plan.tree import Function, Leaf
-from lazyinspect.shapes import Value, is_float, prod, tensors_of
+from lazyinspect.shapes import TensorType, Value, is_float, prod, tensors_of
 from lazyinspect.spec.names import did_you_mean
 
 Positional = Sequence[Any]
@@ -44,6 +44,8 @@ class Resolver:
     def __init__(self, dtype: str, fallback: Callable[..., Any] | None = None) -> None:
         self.dtype = dtype
         self.fallback = fallback
+        self._layers: dict[Any, Applied] = {}
+        """By name, arguments and input types: networks repeat themselves."""
 
     def layer(
         self,
@@ -61,6 +63,34 @@ class Resolver:
             ArgumentError: wrong for any input.
             ShapeError: wrong for these inputs.
         """
+        # by their texts, since Python holds 1, 1.0 and true equal
+        texts = (repr(positional), repr(keywords)) if positional or keywords else None
+        types = tuple(values)
+        key = None
+        if not named and all(type(value) is TensorType for value in types):
+            key = (name, become, texts, types)
+            known = self._layers.get(key)
+            if known is not None and type(known.node) is Leaf:
+                same = known.node
+                leaf = Leaf(
+                    name, same.type, same.given, same.args, same.weights, mark, become, same.op
+                )
+                return Applied(leaf, known.output, known.macs)
+        applied = self._layer(name, positional, keywords, values, named, mark, become)
+        if key is not None:
+            self._layers[key] = applied
+        return applied
+
+    def _layer(
+        self,
+        name: str,
+        positional: Positional,
+        keywords: Keywords,
+        values: Positional,
+        named: Keywords,
+        mark: Mark,
+        become: str | None,
+    ) -> Applied:
         row = table()[name]
         op = eager(row)
         given = self._given(signature_of(name), positional, keywords)
@@ -232,10 +262,9 @@ class Resolver:
         self, signature: Signature, positional: Positional, keywords: Keywords
     ) -> dict[str, Any]:
         """Arguments by name, layers among them resolved."""
-        modules = [p for p in signature.parameters if any(k.base == "module" for k in p.kinds)]
-        if not modules:
+        names = signature.layers
+        if not names:
             return signature.bind(positional, keywords)
-        names = {p.name for p in modules}
         order = [p.name for p in signature.parameters]
         listed = [
             self._layer_value(value) if index < len(order) and order[index] in names else value

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from lazyinspect.errors import Mark
 from lazyinspect.plan.ops.base import LayerValue, Weight
 from lazyinspect.plan.tree import Call, Function, Graph, Leaf, ParameterLeaf, Tie
 from lazyinspect.report import LayerRow, NamedTensor, Place, Totals
-from lazyinspect.shapes import ITEM_BYTES, TensorType, Value, prod, tensors_of
+from lazyinspect.shapes import ITEM_BYTES, prod, tensors_of
 
 
 class _Sums:
@@ -32,6 +32,18 @@ class _Sums:
             self.macs = other.macs + (self.macs or 0)
 
 
+class _Face(NamedTuple):
+    """What of a row does not depend on where its call stands."""
+
+    declared: str
+    type: str
+    kind: str
+    args: Mapping[str, Any]
+    inputs: tuple[NamedTensor, ...]
+    outputs: tuple[NamedTensor, ...]
+    place: Place
+
+
 class RowBuilder:
     """Walks the calls of one plan."""
 
@@ -43,23 +55,16 @@ class RowBuilder:
         self._calls: dict[str, int] = {}
         self._canonical = {tie.path: tie.source for tie in ties}
         self._seen: set[str] = set()
-        self._tensors: dict[int, tuple[NamedTensor, ...]] = {}
         self._own: dict[int, _Sums] = {}
-        self._args: dict[int, Mapping[str, Any]] = {}
+        self._faces: dict[int, _Face] = {}
 
     def build(self, call: Call) -> tuple[LayerRow, ...]:
         """All rows; the network's own comes first, with path ``""``."""
-        self._walk(call, "", "", 0, "", ())
+        self._walk(call, "", 0, "", ())
         return tuple(row for row in self.rows if row is not None)
 
     def _walk(
-        self,
-        call: Call,
-        parent: str,
-        path: str,
-        depth: int,
-        block: str,
-        used_at: tuple[Place, ...],
+        self, call: Call, path: str, depth: int, block: str, used_at: tuple[Place, ...]
     ) -> _Sums:
         node = call.node
         if call.target is not None:
@@ -68,38 +73,54 @@ class RowBuilder:
         self.rows.append(None)
         count = self._calls.get(path, 0)
         self._calls[path] = count + 1
-        place = place_of(call.mark)
-        args: Mapping[str, Any] = {}
+        # a repeated block's calls are shared: what does not depend on the path is said once
+        face = self._faces.get(id(call))
+        if face is None:
+            face = self._faces[id(call)] = self._face(call)
         if isinstance(node, Graph):
             sums = _Sums()
             sums.macs = None if call.calls else 0
             inner_used = used_at
             if node.is_block and depth:
                 block = path
-                inner_used = (place, *used_at)
+                inner_used = (face.place, *used_at)
             elif call.target is not None:
-                inner_used = (place, *used_at)
+                inner_used = (face.place, *used_at)
             below = f"{path}." if path else ""
             for child in call.calls:
-                sums.add(self._walk(child, path, below + child.name, depth + 1, block, inner_used))
-            declared, kind_name, kind = node.declared, node.type, "container"
+                sums.add(self._walk(child, below + child.name, depth + 1, block, inner_used))
         else:
             sums = self._leaf(call, node, path, count)
-            if isinstance(node, Leaf):
-                declared, kind_name, kind = node.declared, node.type, "layer"
-                args = self._plain_args(node)
-            elif isinstance(node, ParameterLeaf):
-                declared = kind_name = "Parameter"
-                kind, args = "parameter", {"shape": list(node.shape), "fill": node.fill}
-            else:
-                declared = kind_name = node.op.name
-                kind, args = "function", self._plain_args(node)
         self.rows[index] = LayerRow(
-            path, count, depth, declared, kind_name, args, self._inputs(call),
-            self._outputs(call.output), sums.params, sums.trainable, sums.param_bytes,
-            sums.buffer_bytes, sums.macs, place, used_at, None, sums.unknown, kind,
+            path, count, depth, face.declared, face.type, face.args, face.inputs, face.outputs,
+            sums.params, sums.trainable, sums.param_bytes, sums.buffer_bytes, sums.macs,
+            face.place, used_at, None, sums.unknown, face.kind,
         )  # fmt: skip
         return sums
+
+    def _face(self, call: Call) -> _Face:
+        node = call.node
+        args: Mapping[str, Any] = {}
+        if isinstance(node, Graph):
+            declared, became, kind = node.declared, node.type, "container"
+        elif isinstance(node, Leaf):
+            declared, became, kind = node.declared, node.type, "layer"
+            args = {key: plain(value) for key, value in node.args.items()}
+        elif isinstance(node, ParameterLeaf):
+            declared, became, kind = "Parameter", "Parameter", "parameter"
+            args = {"shape": list(node.shape), "fill": node.fill}
+        else:
+            declared, became, kind = node.op.name, node.op.name, "function"
+            args = {key: plain(value) for key, value in node.args.items()}
+        return _Face(
+            declared,
+            became,
+            kind,
+            args,
+            tuple([NamedTensor(name, t.shape, t.dtype) for name, t in call.inputs]),
+            tuple([NamedTensor(name, t.shape, t.dtype) for name, t in tensors_of(call.output)]),
+            place_of(call.mark),
+        )
 
     def _leaf(
         self, call: Call, node: Leaf | ParameterLeaf | Function, path: str, count: int
@@ -138,29 +159,6 @@ class RowBuilder:
                 sums.trainable += size if weight.trainable else 0
                 sums.param_bytes += nbytes
         return sums
-
-    def _inputs(self, call: Call) -> tuple[NamedTensor, ...]:
-        found = self._tensors.get(id(call))
-        if found is None:
-            found = tuple(NamedTensor(name, t.shape, t.dtype) for name, t in call.inputs)
-            self._tensors[id(call)] = found
-        return found
-
-    def _outputs(self, value: Value) -> tuple[NamedTensor, ...]:
-        found = self._tensors.get(id(value))
-        if found is None:
-            if type(value) is TensorType:
-                found = (NamedTensor("", value.shape, value.dtype),)
-            else:
-                found = tuple(NamedTensor(name, t.shape, t.dtype) for name, t in tensors_of(value))
-            self._tensors[id(value)] = found
-        return found
-
-    def _plain_args(self, node: Leaf | Function) -> Mapping[str, Any]:
-        found = self._args.get(id(node))
-        if found is None:
-            found = self._args[id(node)] = {k: plain(v) for k, v in node.args.items()}
-        return found
 
 
 def plain(value: Any) -> Any:

@@ -134,6 +134,8 @@ class Signature:
     defaults: Mapping[str, Any]
     open: bool = False
     """``**kwargs``: any further keyword is taken, as nn.Identity does."""
+    layers: frozenset[str] = frozenset()
+    """Parameters that take a layer."""
 
     def without(self, names: Iterable[str]) -> Signature:
         """The signature less some parameters: a lazy class's from its eager one's."""
@@ -223,6 +225,7 @@ def _signature(parameters: Iterable[Parameter], open: bool = False) -> Signature
         by_name={p.name: p for p in listed},
         defaults={p.name: () if p.variadic else p.default for p in listed if not p.required},
         open=open,
+        layers=frozenset(p.name for p in listed if any(k.base == "module" for k in p.kinds)),
     )
 
 
