@@ -59,6 +59,8 @@ class Sourced:
 
     def first(self) -> Val | None:
         """The first source that is a value."""
+        if self.positional and type(self.positional[0]) is Val:
+            return self.positional[0]
         for item in _flat([*self.positional, *self.keywords.values()]):
             if isinstance(item, Val):
                 return item
