@@ -31,7 +31,8 @@ BAD = [block for block in blocks("yaml") if "fails" in block.options]
 def test_spec_in_the_docs_plans_in_every_variant(block: Block, tmp_path: Path) -> None:
     path = spec_file(block, tmp_path)
     spec = api.load(path)
-    for variant in api.variants(spec) or [None]:
+    names: list[str | None] = [*api.variants(spec)]
+    for variant in names or [None]:
         plan = api.plan(spec, variant=variant)
         assert len(plan.rows) > 1
         if "params" in block.options:
