@@ -37,6 +37,7 @@ def require_few(steps: int, mark: Mark) -> None:
 
 
 def holds(condition: Expr, scope: Scope) -> bool:
+    """Value of `if:`. Raises SpecError where it is neither a boolean nor a number."""
     value = evaluate(condition, scope)
     if type(value) not in (bool, int, float):
         raise SpecError(
@@ -51,6 +52,7 @@ def holds(condition: Expr, scope: Scope) -> bool:
 
 
 def count(repeat: Expr, scope: Scope) -> int:
+    """Value of `repeat:`. Raises SpecError where it is no count of at most MAX_COPIES."""
     value = evaluate(repeat, scope)
     if type(value) is not int or value < 0:
         raise SpecError(
@@ -97,6 +99,7 @@ def unmet(step: StepSpec, value: Val, scope: Scope) -> Problem | None:
 
 
 def pick(value: Val, key: Any, step: StepSpec) -> Val:
+    """What `pick:` takes of an output. Raises SpecError where it has no such element."""
     kind = value.type
     mark = step.pick.mark if step.pick is not None else step.mark
     if not isinstance(kind, (tuple, dict)):
