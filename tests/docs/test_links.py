@@ -47,6 +47,17 @@ def test_architecture_page_draws_every_part_of_the_package() -> None:
     assert drawn == real
 
 
+def test_modules_that_architecture_page_names_exist() -> None:
+    rooms = read("docs/architecture.md").partition("\n## Rooms\n")[2].partition("\n## ")[0]
+    missing = []
+    for part, text in re.findall(r"(?ms)^- `(\w+)/`: (.*?)(?=^- |\Z)", rooms):
+        for module in re.findall(r"`(\w+\.py)`", text):
+            if not (ROOT / "lazyinspect" / part / module).exists():
+                missing.append(f"{part}/{module}")
+    assert "`planner.py`" in rooms
+    assert missing == []
+
+
 def test_every_page_of_the_docs_is_reachable_from_the_readme() -> None:
     linked = {match["target"].partition("#")[0] for match in LINK.finditer(read("README.md"))}
     assert {page for page in PAGES if page != "README.md"} <= linked
