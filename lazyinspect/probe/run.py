@@ -79,7 +79,9 @@ def probe(
     where = resolve_device(device)
     _require_memory(plan, where, memory_limit)
     with seeded(where, seed):
-        network, inputs, verified = _materialise(plan, where, init, seed=seed, train=train)
+        network, inputs, verified = _materialise(
+            plan, where, init, seed=seed, train=train, dry=True
+        )
         rows, timing = plan.rows, None
         if time and where.type != "meta":
             rows, timing = _timed(plan, network, inputs, where, warmup, runs)
@@ -111,13 +113,19 @@ def _require_memory(plan: Plan, device: torch.device, limit: int | str | None) -
 
 
 def _materialise(
-    plan: Plan, device: torch.device, init: Init, *, seed: int = 0, train: bool = False
+    plan: Plan,
+    device: torch.device,
+    init: Init,
+    *,
+    seed: int = 0,
+    train: bool = False,
+    dry: bool = False,
 ) -> tuple[nn.Module, tuple[torch.Tensor, ...], Verified]:
     with failures(plan):
         network = build(plan, device=device, init=init)
         inputs = make_inputs(plan.inputs, device, seed)
     network.train(train)
-    return network, inputs, verify(plan, network, inputs, device, init=init)
+    return network, inputs, verify(plan, network, inputs, device, init=init, dry=dry)
 
 
 def _timed(

@@ -42,10 +42,15 @@ def verify(
     device: torch.device,
     *,
     init: Init = "default",
+    dry: bool = False,
 ) -> Verified:
     """Run the network once, which materialises it, and hold every row against the plan.
 
     Buffers and the training mode are left as they were, and no hook stays, even after a failure.
+
+    Args:
+        dry: leave torch's random generators as they were, too, and in evaluation mode every
+            module as it was if the forward fails.
 
     Raises:
         NetworkError: the forward fails; names the layer, with torch's message as a note.
@@ -67,7 +72,10 @@ def verify(
         untouched_buffers(network, nodes),
         listening(network, nodes, recorder),
     ):
-        network(*inputs)
+        if dry and not network.training:
+            lazy.materialise(network, *inputs)
+        else:
+            network(*inputs)
     wrong = (*mismatches(plan.rows, recorder.rows), *_loose_ends(plan, network))
     if wrong:
         raise InternalError(
