@@ -29,6 +29,10 @@ from lazyinspect.spec.structure import STRUCTURE_OPS, StructureOp
 if TYPE_CHECKING:
     from torch import nn
 
+FLOATS = ("float32", "float64", "float16", "bfloat16")
+"""Dtypes that parameters may have."""
+INITS = ("default", "zeros")
+
 Source: TypeAlias = Union[str, "PathLike[str]", Spec]
 """A path, ``-`` for standard input, or a spec that :func:`load` gave."""
 
@@ -104,9 +108,27 @@ def plan(
         NetworkError: shapes do not fit each other (3).
         ExpectationError: an ``expect:`` is unmet (1).
     """
+    _require("dtype", dtype, FLOATS)
+    if batch is not None and (type(batch) is not int or batch < 1):
+        raise _bad_option(f"`batch` takes an integer of 1 or more, and gets {batch!r}")
+    if isinstance(allow, str):
+        raise _bad_option("`allow` takes a list of names, and gets one text", f"[{allow!r}]")
+    for name in set or ():
+        if not isinstance(name, str):
+            raise _bad_option(f"`set` takes names of parameters, and gets {name!r}")
     return make_plan(
         load(spec), variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
     )
+
+
+def _require(option: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        listed = ", ".join(choices)
+        raise _bad_option(f"`{option}` takes one of {listed}, and gets {value!r}")
+
+
+def _bad_option(message: str, instead: str = "") -> SpecError:
+    return SpecError(Problem("bad-option", message, help=instead and f"write {instead}"))
 
 
 def build(
@@ -136,6 +158,7 @@ def build(
             that is not there or has too little memory.
         InternalError: the device disagrees with the plan.
     """
+    _require("init", init, INITS)
     planned = plan(
         spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
     )
@@ -176,10 +199,13 @@ def run(
         SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`; SpecError also
             for a seed out of range.
     """
+    if warmup < 0 or runs < 1:
+        raise _bad_option(f"`warmup` is 0 or more and `runs` 1 or more, not {warmup} and {runs}")
     if not -(2**63) <= seed < 2**64:
         raise SpecError(
             Problem("bad-seed", f"the seed {seed} is out of range", help="from -2^63 to 2^64 - 1")
         )
+    _require("init", init, INITS)
     planned = plan(
         spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
     )
