@@ -68,6 +68,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
 
 
 def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    options.setdefault("env", {**os.environ, "COLUMNS": "100"})
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "lazyinspect", *arguments],
         cwd=ROOT,

@@ -129,7 +129,7 @@ class Leaves:
         if len(positional) == 1 and isinstance(positional[0], tuple):
             positional = positional[0]
         bound = _PARAMETER.bind(positional, keywords)
-        shape = bound["shape"]
+        shape = bound.get("shape", ())
         for place, size in enumerate(shape):
             if type(size) is not int or size < 0:
                 raise ArgumentError(

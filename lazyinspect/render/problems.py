@@ -31,9 +31,8 @@ def _lines(problems: Sequence[Problem], layout: Layout) -> Iterator[Line]:
 def _problem(problem: Problem, layout: Layout) -> Iterator[Line]:
     head = f"error[{problem.code}]"
     first, *more = _split(problem.message)
-    first, *rest = _wrap(first, layout.width - len(head) - 2, layout.width - 2)
+    # one line however long, for whoever searches a log
     yield [(head, "bold red"), (f": {first}", "bold")]
-    yield from ([(f"  {line}", "bold")] for line in rest)
     for line in more:
         yield from ([(f"  {part}", "")] for part in _wrap(line, layout.width - 2))
     gutter = 2
@@ -113,20 +112,19 @@ def _note(gutter: int, label: str, text: str, layout: Layout) -> Iterator[Line]:
     yield from ([(space + line, "")] for line in more)
 
 
-def _wrap(text: str, room: int, later: int | None = None) -> list[str]:
-    """The text in lines of at most ``room`` columns, those after the first of ``later``.
+def _wrap(text: str, room: int) -> list[str]:
+    """The text in lines of at most ``room`` columns.
 
     What fits stays as it is, and a word that does not fit stays whole: it may be a path to copy.
     """
     room = max(room, 20)
     if width(text) <= room:
         return [text]
-    rest = room if later is None else max(later, 20)
     filled: list[str] = []
     line = ""
     for word in re.split(r"(?<=\S) +(?=\S)", text.rstrip()):
         joined = f"{line} {word}" if line else word
-        if line and width(joined) > (rest if filled else room):
+        if line and width(joined) > room:
             filled.append(line)
             line = word
         else:

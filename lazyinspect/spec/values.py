@@ -114,10 +114,29 @@ class ValueParser:
         keywords: Mapping | None = None
         if items and isinstance(items[-1], Mapping) and self._is_keywords(items[-1], parameters):
             keywords = items.pop()  # type: ignore[assignment]
+        self._keywords_together(items, keywords)
         positional = tuple(self.expr(item) for item in items)
         if keywords is None:
             return ArgsExpr(positional)
         return self._keywords(positional, keywords)
+
+    def _keywords_together(self, items: list[Node], keywords: Mapping | None) -> None:
+        """`[16, 3, padding: 1, dilation: 2]` are two mappings, and only the last is keywords."""
+        for item in list(items):
+            if not isinstance(item, Mapping) or len(item.pairs) != 1:
+                continue
+            key = item.pairs[0][0]
+            if key.text[:1].islower():
+                names = [key.text, *(k.text for k, _ in keywords.pairs)] if keywords else [key.text]
+                self.problems.add(
+                    "bad-value",
+                    f"`{key.text}` stands among the positional arguments",
+                    key.mark,
+                    help="keywords stand together at the end: {"
+                    + ", ".join(f"{name}: ..." for name in names)
+                    + "}",
+                )
+                items.remove(item)
 
     @staticmethod
     def _is_keywords(node: Mapping, parameters: Callable[[str], bool] | None) -> bool:

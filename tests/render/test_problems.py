@@ -99,16 +99,15 @@ def test_found_moves_below_where_it_does_not_fit_beside() -> None:
     assert below in text
 
 
-def test_long_texts_wrap_below_their_own_start() -> None:
+def test_long_texts_wrap_below_their_own_start_and_the_first_line_is_one() -> None:
     text = drawn(
-        mismatch(message="Linear " + "expects more " * 5, help="word " * 20, notes=("a " * 40,)),
+        mismatch(message="Linear" + " expects more" * 5, help="word " * 20, notes=("a " * 40,)),
         width=60,
     )
     assert (
         text
         == """\
-error[shape-mismatch]: Linear expects more expects more
-  expects more expects more expects more
+error[shape-mismatch]: Linear expects more expects more expects more expects more expects more
   --> mynet.yaml:9:5
    |
  9 |   - Linear: [5184, 10]

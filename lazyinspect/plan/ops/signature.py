@@ -154,7 +154,7 @@ class Signature:
         if variadic is not None:
             slots.pop()
             rest = tuple(positional[len(slots) :])
-            if rest or variadic.name not in keywords:
+            if rest:
                 given[variadic.name] = rest
             positional = positional[: len(slots)]
         if len(positional) > len(slots):
