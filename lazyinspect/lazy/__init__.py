@@ -12,6 +12,15 @@ from lazyinspect.lazy.attention import (
     LazyTransformerEncoderLayer,
 )
 from lazyinspect.lazy.base import LazyMixin
+from lazyinspect.lazy.batchnorm import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazySyncBatchNorm,
+)
 from lazyinspect.lazy.conv import (
     LazyConv1d,
     LazyConv2d,
@@ -32,18 +41,7 @@ from lazyinspect.lazy.fakequant import (
 from lazyinspect.lazy.initialisation import initialisation
 from lazyinspect.lazy.linear import LazyBilinear, LazyLinear
 from lazyinspect.lazy.materialise import Conversion, find_lazy, materialise
-from lazyinspect.lazy.norm import (
-    LazyBatchNorm1d,
-    LazyBatchNorm2d,
-    LazyBatchNorm3d,
-    LazyGroupNorm,
-    LazyInstanceNorm1d,
-    LazyInstanceNorm2d,
-    LazyInstanceNorm3d,
-    LazyLayerNorm,
-    LazyRMSNorm,
-    LazySyncBatchNorm,
-)
+from lazyinspect.lazy.norm import LazyGroupNorm, LazyLayerNorm, LazyRMSNorm
 from lazyinspect.lazy.recurrent import (
     LazyGRU,
     LazyGRUCell,

@@ -37,6 +37,17 @@ def rank_in(
     return tensor
 
 
+def of_channels(module: nn.Module, value: Any) -> torch.Tensor:
+    """The input, if it has a dimension 1, that of the channels."""
+    tensor = tensor_of(module, value)
+    if tensor.dim() < 2:
+        raise InferenceError(
+            f"{name_of(module)} expects an input of at least 2 dimensions, and gets "
+            f"{format_input(tensor)} ({tensor.dim()}D)"
+        )
+    return tensor
+
+
 def channels(module: nn.Module, value: Any, batched_rank: int) -> int:
     """Size of dimension 1 of a batched input, or of dimension 0 of an unbatched one."""
     tensor = tensor_of(module, value)
