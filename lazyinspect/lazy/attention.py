@@ -13,6 +13,7 @@ from lazyinspect.lazy.base import LazyMixin
 from lazyinspect.lazy.errors import InferenceError, format_input, name_of
 from lazyinspect.lazy.inputs import divisible, rank_in
 from lazyinspect.lazy.tensors import uninitialised_like
+from lazyinspect.lazy.transplant import forget_sizes
 
 
 class LazyMultiheadAttention(LazyMixin, nn.MultiheadAttention):
@@ -67,6 +68,7 @@ class LazyMultiheadAttention(LazyMixin, nn.MultiheadAttention):
         )
         for name in ("q_proj_weight", "k_proj_weight", "v_proj_weight"):
             self.register_parameter(name, uninitialised_like(self.in_proj_weight, device, dtype))
+        _forget_attention(self)
 
     def infer(
         self,
@@ -76,10 +78,15 @@ class LazyMultiheadAttention(LazyMixin, nn.MultiheadAttention):
         *args: Any,
         **kwargs: Any,
     ) -> Mapping[str, Any]:
-        size = rank_in(self, query, (2, 3), "query").shape[-1]
+        size = rank_in(self, query, (2, 3), "query").size(-1)
         divisible(self, int(size), self.num_heads, "embed_dim", "num_heads", query)
-        key_size = rank_in(self, key, (2, 3), "key").shape[-1]
-        value_size = rank_in(self, value, (2, 3), "value").shape[-1]
+        key_size = rank_in(self, key, (query.dim(),), "key").size(-1)
+        value_size = rank_in(self, value, (query.dim(),), "value").size(-1)
+        if not key.is_nested and key.shape[:-1] != value.shape[:-1]:
+            raise InferenceError(
+                f"{name_of(self)} needs a value for each key, and gets keys {format_input(key)} "
+                f"and values {format_input(value)}"
+            )
         return {
             "embed_dim": size,
             "kdim": None if key_size == size else key_size,
@@ -94,6 +101,11 @@ class LazyMultiheadAttention(LazyMixin, nn.MultiheadAttention):
             "kdim": shapes["k_proj_weight"][1],
             "vdim": shapes["v_proj_weight"][1],
         }
+
+
+def _forget_attention(module: nn.Module) -> None:
+    forget_sizes(module, "embed_dim", "kdim", "vdim", "head_dim")
+    forget_sizes(module.get_submodule("out_proj"), "in_features", "out_features")
 
 
 class _LazyTransformerLayer(LazyMixin):
@@ -128,9 +140,16 @@ class _LazyTransformerLayer(LazyMixin):
             device=device,
             dtype=dtype,
         )
+        forget_sizes(self.get_submodule("linear1"), "in_features")
+        forget_sizes(self.get_submodule("linear2"), "out_features")
+        for child in self.children():
+            if isinstance(child, nn.MultiheadAttention):
+                _forget_attention(child)
+            elif isinstance(child, nn.LayerNorm):
+                forget_sizes(child, "normalized_shape", unknown=(0,))
 
     def _d_model(self, value: torch.Tensor, argument: str) -> int:
-        size = int(rank_in(self, value, (2, 3), argument).shape[-1])
+        size = int(rank_in(self, value, (2, 3), argument).size(-1))
         heads = self._lazy.arguments["nhead"]
         return divisible(self, size, heads, "d_model", "nhead", value)
 
@@ -191,7 +210,7 @@ class LazyTransformerDecoderLayer(_LazyTransformerLayer, nn.TransformerDecoderLa
         self, tgt: torch.Tensor, memory: torch.Tensor, *args: Any, **kwargs: Any
     ) -> Mapping[str, Any]:
         size = self._d_model(tgt, "tgt")
-        if rank_in(self, memory, (2, 3), "memory").shape[-1] != size:
+        if rank_in(self, memory, (tgt.dim(),), "memory").size(-1) != size:
             raise InferenceError(
                 f"{name_of(self)} needs tgt and memory of one d_model, and gets "
                 f"{format_input(tgt)} and {format_input(memory)}"

@@ -22,7 +22,7 @@ own.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from inspect import signature
+from threading import RLock, get_ident
 from typing import Any, ClassVar
 
 import torch
@@ -30,6 +30,7 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from lazyinspect.lazy.become import Become, check_target, eager_class, inherited_target
+from lazyinspect.lazy.calls import check_call, explain, refuse_lent_tensors
 from lazyinspect.lazy.checkpoint import take_shapes
 from lazyinspect.lazy.errors import InferenceError, format_inputs, name_of
 from lazyinspect.lazy.initialisation import zeros_wanted
@@ -49,6 +50,9 @@ from lazyinspect.lazy.transplant import (
 )
 from lazyinspect.lazy.undo import Undo, rng_state, set_rng_state
 from lazyinspect.lazy.watch import announce
+
+_ONE_AT_A_TIME = RLock()
+"""Threads that share a network materialise one module after another."""
 
 
 class LazyMixin(LazyModuleMixin, nn.Module):
@@ -95,8 +99,11 @@ class LazyMixin(LazyModuleMixin, nn.Module):
     def infer(self, *args: Any, **kwargs: Any) -> Mapping[str, Any]:
         """The arguments in ``infers``, from the inputs of a forward. Changes nothing.
 
+        The one method that every lazy class defines.
+
         Raises:
             InferenceError: the input does not tell them.
+            NotImplementedError: the class does not define it.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no infer()")
 
@@ -130,22 +137,25 @@ class LazyMixin(LazyModuleMixin, nn.Module):
 
     @untraced
     def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        state = self._lazy
+        state = self.__dict__.get("_lazy")
+        if state is None:  # another thread was first
+            return nn.Module.__call__(self, *args, **kwargs)
+        if self._initialize_hook.id not in self._forward_pre_hooks:
+            # copy.copy shares the dictionary of hooks, and the copy had its first forward
+            hook = self.register_forward_pre_hook(self._infer_parameters, with_kwargs=True)
+            self._initialize_hook = hook
         try:
             if self._compiled_call_impl is not None:  # module.compile(): from the next call on
                 return nn.Module._call_impl(self, *args, **kwargs)  # type: ignore[no-untyped-call]
             return nn.Module.__call__(self, *args, **kwargs)
         except BaseException as error:
-            if state.undo is not None:
-                state.undo.restore()
-                if hasattr(error, "add_note") and not isinstance(error, InferenceError):
-                    error.add_note(
-                        f"{name_of(self)} was left as it was; "
-                        f"its input was {format_inputs(args, kwargs)}"
-                    )
+            undo = state.undos.get(get_ident())
+            if undo is not None:
+                undo.restore()
+                explain(self, args, kwargs, error)
             raise
         finally:
-            state.undo = None
+            state.undos.pop(get_ident(), None)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The forward of what the module has become."""
@@ -161,20 +171,24 @@ class LazyMixin(LazyModuleMixin, nn.Module):
 
     def _infer_parameters(self, module: Any, args: Any, kwargs: Any = None) -> None:
         """The forward pre-hook; torch.compile calls it too, by this name."""
-        undo = Undo(module)
-        lazy_class, state = type(module), module.__dict__["_lazy"]
-        try:
-            # tensors made in inference mode could not be trained afterwards
-            with torch.inference_mode(False), torch.no_grad():
-                module.initialize_parameters(*args, **(kwargs or {}))
-            if module.has_uninitialized_params():
-                raise InferenceError(f"{name_of(module)} has not been fully initialized")
-            module._finalise()
-        except BaseException:
-            undo.restore()
-            raise
-        state.undo = undo
-        announce(module, lazy_class, undo)
+        with _ONE_AT_A_TIME:
+            if "_lazy" not in module.__dict__:  # another thread was first, or a user's hook
+                return
+            refuse_lent_tensors(module)
+            undo = Undo(module)
+            lazy_class, state = type(module), module.__dict__["_lazy"]
+            try:
+                # tensors made in inference mode could not be trained afterwards
+                with torch.inference_mode(False), torch.no_grad():
+                    module.initialize_parameters(*args, **(kwargs or {}))
+                if module.has_uninitialized_params():
+                    raise InferenceError(f"{name_of(module)} has not been fully initialized")
+                module._finalise()
+            except BaseException:
+                undo.restore()
+                raise
+            state.undos[get_ident()] = undo
+            announce(module, lazy_class, undo)
 
     def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
         """Infer the sizes from the inputs and give every tensor its shape and first value.
@@ -185,16 +199,9 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         try:
             sizes = self.infer(*args, **kwargs)
         except TypeError:
-            self._check_call(args, kwargs)
+            check_call(self, args, kwargs)
             raise
         self._materialise(self._checked(sizes, lambda: format_inputs(args, kwargs)))
-
-    def _check_call(self, args: Any, kwargs: Any) -> None:
-        """Say what is wrong with the arguments of a call, if that is what is wrong."""
-        try:
-            signature(self.infer).bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{name_of(self)} called with wrong arguments: {error}") from None
 
     def _checked(self, sizes: Mapping[str, Any], source: Callable[[], str]) -> dict[str, Any]:
         """Inferred arguments as plain ints (a traced size is none), zero refused."""

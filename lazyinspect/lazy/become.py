@@ -12,7 +12,7 @@ _PROTOCOL = frozenset(
         *("__module__", "__qualname__", "__doc__", "__annotations__", "__annotate__"),
         *("__annotate_func__", "__annotations_cache__", "__conditional_annotations__"),
         *("__firstlineno__", "__static_attributes__", "__parameters__", "__orig_bases__"),
-        *("__init__", "infers", "infer", "infer_from_state", "initialize_parameters"),
+        *("__init__", "infers", "infer", "infer_from_state", "shapes", "initialize_parameters"),
         *("materialised", "template_device", "cls_to_become"),
     }
 )
@@ -59,6 +59,12 @@ def check_target(lazy: type, target: Any) -> None:
             f"{refused}the forward that {overriding.__name__} defines would run once and then be "
             f"lost; define it in {name}, or leave cls_to_become out to keep the class"
         )
+    lost = [name for name in _own_names(lazy) if not hasattr(target, name)]
+    if lost:
+        raise TypeError(
+            f"{refused}`{lost[0]}` would be lost; define it in {name}, or leave cls_to_become out "
+            "to keep the class"
+        )
     probe: Any = object.__new__(lazy)
     try:
         probe.__class__ = target
@@ -76,6 +82,17 @@ def forward_owner(lazy: type) -> type | None:
         if "forward" in base.__dict__:
             return base
     return None
+
+
+def _own_names(lazy: type) -> list[str]:
+    """Public methods and attributes that the lazy classes and what is mixed into them define."""
+    eager, names = eager_class(lazy), list[str]()
+    for base in lazy.__mro__:
+        if base is eager or base.__dict__.get("_dispatches_forward"):
+            break
+        known = _PROTOCOL.union(getattr(base, "infers", ()))
+        names += [name for name in base.__dict__ if name not in known and name[0] != "_"]
+    return names
 
 
 class Become:

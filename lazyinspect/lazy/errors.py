@@ -41,6 +41,8 @@ def format_input(value: Any) -> str:
     """An input for a message: ``[1, 3, 28, 28]`` for a tensor."""
     if isinstance(value, torch.Tensor) and not value.is_nested:
         return "[" + ", ".join(str(int(size)) for size in value.shape) + "]"
+    if type(value) is tuple:
+        return "(" + ", ".join(map(format_input, value)) + ")"
     return type(value).__name__
 
 

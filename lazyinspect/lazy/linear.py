@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lazyinspect.lazy.base import LazyMixin
+from lazyinspect.lazy.errors import InferenceError, format_input, name_of
 from lazyinspect.lazy.inputs import last_size
 
 
@@ -63,7 +64,8 @@ class LazyBilinear(LazyMixin, nn.Bilinear):
     Shape: inputs ``(..., features1)`` and ``(..., features2)``.
 
     Raises:
-        InferenceError: at the first forward: a scalar, or no features.
+        InferenceError: at the first forward: a scalar, no features, or inputs that differ in
+            another dimension than the last.
 
     Example:
         >>> import torch
@@ -95,10 +97,16 @@ class LazyBilinear(LazyMixin, nn.Bilinear):
         )
 
     def infer(self, input1: torch.Tensor, input2: torch.Tensor) -> Mapping[str, Any]:
-        return {
+        sizes = {
             "in1_features": last_size(self, input1, "input1"),
             "in2_features": last_size(self, input2, "input2"),
         }
+        if input1.shape[:-1] != input2.shape[:-1]:
+            raise InferenceError(
+                f"{name_of(self)} needs inputs that differ in the last dimension alone, and gets "
+                f"{format_input(input1)} and {format_input(input2)}"
+            )
+        return sizes
 
     def infer_from_state(self, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any]:
         _, in1_features, in2_features = shapes["weight"]

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
+from lazyinspect.lazy.base import LazyMixin
 from lazyinspect.lazy.errors import paths_known
 from lazyinspect.lazy.undo import Undo, rng_state, set_rng_state
 from lazyinspect.lazy.watch import watching
@@ -82,7 +83,8 @@ def materialise(module: nn.Module, *inputs: Any, **kwargs: Any) -> list[Conversi
     modes = [(child, child.training) for child in module.modules()]
     tensors = [*module.parameters(), *module.buffers()]
     states = rng_state({tensor.device for tensor in tensors})
-    undos: list[Undo] = []
+    # a failed forward undoes the conversion of the project's own, not of torch's
+    undos = [Undo(child) for child in waiting.values() if not isinstance(child, LazyMixin)]
     try:
         module.eval()
         with paths_known(module), watching(lambda _, __, undo: undos.append(undo)), torch.no_grad():

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lazyinspect.lazy.base import LazyMixin
 from lazyinspect.lazy.inputs import rank_in
+from lazyinspect.lazy.transplant import forget_sizes
 
 
 class _LazyRecurrent(LazyMixin):
@@ -22,6 +23,7 @@ class _LazyRecurrent(LazyMixin):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(input_size=1, **arguments)
+        forget_sizes(self, "input_size")
         self._init_flat_weights()  # type: ignore[operator]  # the eager class's
 
     def infer(self, input: torch.Tensor | PackedSequence, hx: Any = None) -> Mapping[str, Any]:

@@ -43,8 +43,8 @@ class LazyState:
     """Memory format that ``.to(memory_format=...)`` asked for, by tensor."""
     become: tuple[type[nn.Module] | None] | None = None
     """``cls_to_become`` set on the instance, in a tuple since None is a value."""
-    undo: Undo | None = None
-    """Set between the inference and the end of the same call."""
+    undos: dict[int, Undo] = field(default_factory=dict)
+    """By thread, between its inference and the end of the same call."""
     constructing: bool = True
 
 
@@ -67,6 +67,13 @@ def forget_shapes(
             state.ranks[name] = buffer.dim()
             module._buffers[name] = uninitialised_like(buffer, device, buffer.dtype)
     state.template = _plain_attributes(module)
+
+
+def forget_sizes(module: nn.Module, *names: str, unknown: Any = 0) -> None:
+    """Show 0, or what ``unknown`` is, for sizes that a placeholder had to be given for."""
+    for name in names:
+        module.__dict__[name] = unknown
+        module.__dict__["_lazy"].template[name] = unknown
 
 
 def _plain_attributes(module: nn.Module) -> dict[str, Any]:
