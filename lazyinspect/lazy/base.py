@@ -46,6 +46,7 @@ from lazyinspect.lazy.transplant import (
     keep_placement_in_copies,
     lay_out,
     lazy_tensors,
+    leave_template,
     pairs,
 )
 from lazyinspect.lazy.undo import Undo, rng_state, set_rng_state
@@ -92,6 +93,8 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         forget_shapes(self, state, device, dtype)
         for child in self.children():
             _make_part(child, device, dtype)
+            if self.template_device is not None:
+                leave_template(child, self.template_device, device)
         state.constructing = False
 
     # What a lazy class describes

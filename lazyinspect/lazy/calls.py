@@ -72,7 +72,9 @@ def _of_another_dtype(
     module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> InferenceError | None:
     device, dtype = placement(module)
-    if dtype is None or torch.is_autocast_enabled(device.type):
+    if dtype is None:
+        return None
+    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
         return None
     for place, tensor in enumerate(_tensors((*args, *kwargs.values()))):
         numeric = tensor.is_floating_point() or tensor.is_complex()

@@ -69,6 +69,19 @@ def forget_shapes(
     state.template = _plain_attributes(module)
 
 
+def leave_template(module: nn.Module, template_device: str, device: Any) -> None:
+    """Move the shapeless tensors of lazy modules inside from the placeholders' device to theirs."""
+    moved: dict[int, Any] = {}  # modules may share one
+    for child in module.modules():
+        tables: tuple[_Table, ...] = (child._parameters, child._buffers)
+        for table in tables:
+            for name, tensor in table.items():
+                if is_uninitialised(tensor) and tensor.data.device.type == template_device:
+                    if id(tensor) not in moved:
+                        moved[id(tensor)] = uninitialised_like(tensor, device, tensor.dtype)
+                    table[name] = moved[id(tensor)]
+
+
 def forget_sizes(module: nn.Module, *names: str, unknown: Any = 0) -> None:
     """Show 0, or what ``unknown`` is, for sizes that a placeholder had to be given for."""
     for name in names:

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import pickle
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
-from lazy_cases import IN_TORCH, Case, same_state, tensors_of, torch_class
+from lazy_cases import Case, Make, both_families, same_state, tensors_of
 from torch import nn
-from torch.nn.parameter import UninitializedParameter, is_lazy
+from torch.nn.parameter import is_lazy
 
 import lazyinspect.lazy as lazy
 
-Make = Callable[[], Any]
-
-
-def _both() -> Iterator[Any]:
-    for case in IN_TORCH:
-        name = case.name.split("(")[0]
-        yield pytest.param(case, case.make_lazy, id=f"{name} ours")
-        yield pytest.param(case, _torch_maker(case), id=f"{name} torch")
-
-
-def _torch_maker(case: Case) -> Make:
-    def make() -> Any:
-        state = case.make_lazy()._lazy.arguments
-        return torch_class(case)(**{k: v for k, v in state.items() if k != "bias" or not v})
-
-    return make
-
-
-both = pytest.mark.parametrize(("case", "make"), list(_both()))
+both = pytest.mark.parametrize(("case", "make", "ours"), both_families())
 families = pytest.mark.parametrize("family", [nn, lazy], ids=["torch", "ours"])
 
 
 @both
-def test_first_forward_converts(case: Case, make: Make) -> None:
+def test_first_forward_converts(case: Case, make: Make, ours: bool) -> None:
     module = make()
     assert all(is_lazy(parameter) for parameter in module.parameters())
     module(*case.inputs())
@@ -49,7 +29,7 @@ def test_first_forward_converts(case: Case, make: Make) -> None:
 
 @both
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_pickle_round_trip(case: Case, make: Make, when: str) -> None:
+def test_pickle_round_trip(case: Case, make: Make, ours: bool, when: str) -> None:
     module = make()
     if when == "after":
         module(*case.inputs())
@@ -64,7 +44,7 @@ def test_pickle_round_trip(case: Case, make: Make, when: str) -> None:
 
 
 @both
-def test_torch_save_round_trip(case: Case, make: Make) -> None:
+def test_torch_save_round_trip(case: Case, make: Make, ours: bool) -> None:
     module = make()
     module(*case.inputs())
     buffer = io.BytesIO()
@@ -75,21 +55,21 @@ def test_torch_save_round_trip(case: Case, make: Make) -> None:
     assert same_state(eager, module)
 
 
-@pytest.mark.parametrize(
-    ("case", "make"),
-    # torch's lazy instance norms cannot run after a load: guarantee 2
-    [p for p in _both() if not ("InstanceNorm" in str(p.id) and "torch" in str(p.id))],
-)
-def test_loading_an_eager_checkpoint_gives_its_output(case: Case, make: Make) -> None:
+@both
+def test_loading_an_eager_checkpoint_gives_its_output(case: Case, make: Make, ours: bool) -> None:
     eager, module = case.make_eager().eval(), make().eval()
     module.load_state_dict(eager.state_dict())
+    if not ours and "InstanceNorm" in case.name:
+        with pytest.raises((RuntimeError, ValueError, AssertionError)):
+            module(*case.inputs())  # torch's cannot run after a load: guarantee 2
+        return
     got, expected = module(*case.inputs()), eager(*case.inputs())
     assert all(map(torch.equal, tensors_of(got), tensors_of(expected)))
 
 
 @both
 def test_loading_a_lazy_checkpoint_into_a_lazy_module_leaves_it_lazy(
-    case: Case, make: Make
+    case: Case, make: Make, ours: bool
 ) -> None:
     module = make()
     module.load_state_dict(make().state_dict())
@@ -99,14 +79,18 @@ def test_loading_a_lazy_checkpoint_into_a_lazy_module_leaves_it_lazy(
 
 
 @both
-def test_loading_a_lazy_checkpoint_into_an_eager_module_is_refused(case: Case, make: Make) -> None:
+def test_loading_a_lazy_checkpoint_into_an_eager_module_is_refused(
+    case: Case, make: Make, ours: bool
+) -> None:
     state = make().state_dict()
     with pytest.raises(RuntimeError, match="shape of an uninitialized"):
         case.make_eager().load_state_dict(state)
 
 
 @both
-def test_loading_an_eager_checkpoint_after_the_first_forward(case: Case, make: Make) -> None:
+def test_loading_an_eager_checkpoint_after_the_first_forward(
+    case: Case, make: Make, ours: bool
+) -> None:
     eager, module = case.make_eager(), make()
     module(*case.inputs())
     module.load_state_dict(eager.state_dict())
@@ -114,7 +98,7 @@ def test_loading_an_eager_checkpoint_after_the_first_forward(case: Case, make: M
 
 
 @both
-def test_half_before_the_first_forward(case: Case, make: Make) -> None:
+def test_half_before_the_first_forward(case: Case, make: Make, ours: bool) -> None:
     module = make().half()
     for tensor in (*module.parameters(), *module.buffers()):
         assert tensor.dtype == (torch.float16 if is_lazy(tensor) else torch.int64)
@@ -122,7 +106,7 @@ def test_half_before_the_first_forward(case: Case, make: Make) -> None:
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 @both
-def test_jit_refuses_before_and_works_after(case: Case, make: Make) -> None:
+def test_jit_refuses_before_and_works_after(case: Case, make: Make, ours: bool) -> None:
     module = make()
     with pytest.raises(RuntimeError, match="forward pass"):
         torch.jit.script(module)
@@ -133,7 +117,7 @@ def test_jit_refuses_before_and_works_after(case: Case, make: Make) -> None:
 
 
 @both
-def test_share_memory_refuses_before_and_works_after(case: Case, make: Make) -> None:
+def test_share_memory_refuses_before_and_works_after(case: Case, make: Make, ours: bool) -> None:
     module = nn.Sequential(make())
     with pytest.raises(RuntimeError, match="share memory on an uninitialized"):
         module.share_memory()
@@ -143,7 +127,7 @@ def test_share_memory_refuses_before_and_works_after(case: Case, make: Make) -> 
 
 
 @both
-def test_user_hooks_run_in_their_order_and_stay(case: Case, make: Make) -> None:
+def test_user_hooks_run_in_their_order_and_stay(case: Case, make: Make, ours: bool) -> None:
     module, calls = make(), []
     module.register_forward_pre_hook(lambda *_: calls.append("pre"))
     module.register_forward_pre_hook(lambda *_: calls.append("first"), prepend=True)
@@ -157,7 +141,7 @@ def test_user_hooks_run_in_their_order_and_stay(case: Case, make: Make) -> None:
 
 @both
 def test_a_prepended_hook_changes_the_input_that_sizes_are_read_from(
-    case: Case, make: Make
+    case: Case, make: Make, ours: bool
 ) -> None:
     module = make()
     (x,) = case.inputs()
@@ -170,14 +154,18 @@ def test_a_prepended_hook_changes_the_input_that_sizes_are_read_from(
 
 
 @both
-def test_input_by_name(case: Case, make: Make) -> None:
+def test_input_by_name(case: Case, make: Make, ours: bool) -> None:
     (x,) = case.inputs()
     module = make()
     module(input=x)
     assert type(module) is type(case.make_eager())
 
 
-OPTIMIZERS = [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop]
+OPTIMIZERS = [
+    *(torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adamax, torch.optim.NAdam),
+    *(torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Rprop, torch.optim.Adadelta),
+    *(torch.optim.ASGD, torch.optim.LBFGS),
+]
 
 
 @families
@@ -188,7 +176,7 @@ def test_an_optimizer_made_before_the_first_forward_trains(family: Any, make: An
     optimizer = make(module.parameters(), lr=0.1)
     module(torch.randn(2, 3, 5, 5)).square().sum().backward()
     before = [parameter.detach().clone() for parameter in module.parameters()]
-    optimizer.step()
+    optimizer.step(*[lambda: 1.0] if make is torch.optim.LBFGS else [])
     # a convolution's bias has no gradient before a batch norm
     moved = [not torch.equal(p, b) for p, b in zip(module.parameters(), before, strict=True)]
     assert moved[0] and all(moved[2:])
@@ -210,14 +198,6 @@ def test_weight_norm_of_old_is_refused_before_the_first_forward(family: Any) -> 
         pytest.raises(ValueError, match="uninitialized parameters"),
     ):
         torch.nn.utils.weight_norm(family.LazyLinear(3))
-
-
-@families
-def test_parametrisations_work_after_the_first_forward(family: Any) -> None:
-    layer = family.LazyLinear(3)
-    layer(torch.randn(2, 4))
-    torch.nn.utils.parametrizations.weight_norm(layer)
-    assert layer(torch.randn(2, 4)).shape == (2, 3)
 
 
 @families
@@ -254,26 +234,6 @@ def test_export_after_materialising(family: Any) -> None:
     expected = network(x)
     exported = torch.export.export(network, (x,))
     assert torch.allclose(exported.module()(x), expected)
-
-
-@families
-def test_compile_of_a_network_not_yet_materialised(family: Any) -> None:
-    torch._dynamo.reset()
-    network = nn.Sequential(family.LazyConv2d(4, 3), nn.Flatten(), family.LazyLinear(2)).eval()
-    x = torch.randn(2, 3, 5, 5)
-    compiled = torch.compile(network, backend="eager")
-    assert torch.allclose(compiled(x), network(x))
-    assert type(network[0]) is nn.Conv2d
-
-
-@families
-def test_a_deep_copy_is_independent(family: Any) -> None:
-    module = family.LazyConv2d(4, 3)
-    again = copy.deepcopy(module)
-    again(torch.randn(1, 3, 5, 5))
-    assert isinstance(module.weight, UninitializedParameter)
-    module(torch.randn(1, 2, 5, 5))
-    assert (module.in_channels, again.in_channels) == (2, 3)
 
 
 @families

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -202,6 +203,25 @@ IN_TORCH = tuple(
 def torch_class(case: Case) -> Any:
     """torch's own lazy class of the same name."""
     return getattr(nn, case.name.split("(")[0])
+
+
+def both_families() -> list[Any]:
+    """Each class that torch has: parameters ``case, make, ours``, torch's own and ours."""
+
+    def torch_maker(case: Case) -> Make:
+        def make() -> Any:
+            given = case.make_lazy()._lazy.arguments
+            return torch_class(case)(**{k: v for k, v in given.items() if k != "bias" or not v})
+
+        return make
+
+    return [
+        pytest.param(
+            case, make, ours, id=f"{case.name.split('(')[0]} {'ours' if ours else 'torch'}"
+        )
+        for case in IN_TORCH
+        for make, ours in ((case.make_lazy, True), (torch_maker(case), False))
+    ]
 
 
 def tensors_of(value: Any) -> list[torch.Tensor]:

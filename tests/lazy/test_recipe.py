@@ -1,0 +1,148 @@
+"""The recipe of docs/lazy.md: ten lines make a lazy class that can do what the bundled ones can."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lazyinspect.lazy import InferenceError, LazyMixin, find_lazy, materialise
+
+PAGE = Path(__file__).parents[2] / "docs" / "lazy.md"
+X = torch.randn(5, 3, 7)
+
+
+class Highway(nn.Module):
+    """An eager class as anyone writes it."""
+
+    def __init__(
+        self, size: int, bias: float = -1.0, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self.carry = nn.Linear(size, size, device=device, dtype=dtype)
+        self.scale = nn.Parameter(torch.full((size,), bias, device=device, dtype=dtype))
+        self.register_buffer("mean", torch.zeros(size, device=device, dtype=dtype))
+
+    def forward(self, x: torch.Tensor, *, gain: float = 1.0) -> torch.Tensor:
+        gate = torch.sigmoid(self.carry(x) + self.scale)
+        return x * gate * gain + self.mean
+
+
+class LazyHighway(LazyMixin, Highway):
+    infers = ("size",)
+    template_device = "meta"
+
+    def __init__(self, bias: float = -1.0, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(size=0, bias=bias, device=device, dtype=dtype)
+
+    def infer(self, x: torch.Tensor, *, gain: float = 1.0) -> Any:
+        return {"size": x.shape[-1]}
+
+    def infer_from_state(self, shapes: Any) -> Any:
+        return {"size": shapes["scale"][0]}
+
+
+class Louder(Highway):
+    def forward(self, x: torch.Tensor, *, gain: float = 1.0) -> torch.Tensor:
+        return super().forward(x, gain=10 * gain)
+
+
+def lines(source: str) -> int:
+    return sum(bool(line.strip()) for line in source.splitlines())
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+
+
+def test_the_recipe_of_the_page_takes_ten_lines() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"^class LazyGate\(.*?(?=^\S)", text[text.index("class LazyGate") :],
+                           re.MULTILINE | re.DOTALL)  # fmt: skip
+    assert lines(recipe) <= 10
+    assert lines(inspect.getsource(LazyHighway)) <= 10
+
+
+def test_the_first_forward_equals_the_eager_class() -> None:
+    torch.manual_seed(1)
+    module = LazyHighway(0.5)
+    got = module(X, gain=2.0)
+    torch.manual_seed(1)
+    eager = Highway(7, 0.5)
+    assert type(module) is Highway
+    assert repr(module) == repr(eager)
+    assert torch.equal(got, eager(X, gain=2.0))
+    assert type(module.carry) is nn.Linear
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"]
+)
+def test_copies_before_and_after_the_first_forward(copied: Any) -> None:
+    module = LazyHighway(0.5, dtype=torch.float64)
+    again = copied(module)
+    again(X.double())
+    assert again.scale.dtype == torch.float64
+    assert list(find_lazy(module)) == [""]
+    module(X.double())
+    assert torch.equal(copied(module)(X.double()), module(X.double()))
+
+
+def test_checkpoints_in_four_directions() -> None:
+    eager = Highway(7)
+    loaded = LazyHighway()
+    loaded.load_state_dict(eager.state_dict())
+    assert type(loaded) is Highway
+    assert torch.equal(loaded(X), eager(X))
+
+    lazy_too = LazyHighway()
+    lazy_too.load_state_dict(LazyHighway().state_dict())
+    assert list(find_lazy(lazy_too)) == [""]
+
+    with pytest.raises(RuntimeError, match="shape of an uninitialized"):
+        Highway(7).load_state_dict(LazyHighway().state_dict())
+
+    lazy_too(X)
+    lazy_too.load_state_dict(eager.state_dict())
+    assert torch.equal(lazy_too(X), eager(X))
+
+    state = {**eager.state_dict(), "carry.weight": torch.ones(7, 6)}
+    with pytest.raises(RuntimeError, match=r"size mismatch for carry.weight.*LazyHighway"):
+        LazyHighway().load_state_dict(state)
+
+
+def test_it_becomes_what_it_is_told_to() -> None:
+    module = LazyHighway()
+    module.cls_to_become = Louder
+    plain = copy.deepcopy(module)
+    plain.cls_to_become = Highway
+    torch.manual_seed(1)
+    loud = module(X)
+    torch.manual_seed(1)
+    assert torch.allclose(loud, plain(X) * 10)
+    assert (type(module), type(plain)) == (Louder, Highway)
+    with pytest.raises(TypeError, match="no subclass of Highway"):
+        LazyHighway().cls_to_become = nn.Linear
+
+
+def test_a_failed_first_forward_is_undone_and_an_optimizer_survives() -> None:
+    module = LazyHighway()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with pytest.raises(InferenceError, match="LazyHighway needs size of at least 1"):
+        module(X[..., :0])
+    with pytest.raises(InferenceError, match="has float32 weights, and gets float64"):
+        module(X.double())
+    assert list(find_lazy(module)) == [""]
+    (conversion,) = materialise(module, X)
+    assert conversion.became is Highway
+    before = module.carry.weight.detach().clone()
+    module(X).square().sum().backward()
+    optimizer.step()
+    assert not torch.equal(module.carry.weight, before)
