@@ -25,8 +25,9 @@ class LazyMultiheadAttention(LazyMixin, nn.MultiheadAttention):
     ``q_proj_weight``, ``k_proj_weight``, ``v_proj_weight``; it keeps the one that the sizes need.
 
     Raises:
-        InferenceError: at the first forward: another rank, a size of 0, or an ``embed_dim`` that
-            ``num_heads`` does not divide.
+        ValueError: ``num_heads`` below 1.
+        InferenceError: at the first forward: another rank, a size of 0, an ``embed_dim`` that
+            ``num_heads`` does not divide, or keys and values that differ in length.
 
     Example:
         >>> import torch
@@ -192,7 +193,7 @@ class LazyTransformerDecoderLayer(_LazyTransformerLayer, nn.TransformerDecoderLa
 
     Raises:
         InferenceError: at the first forward: another rank, a ``d_model`` that ``nhead`` does not
-            divide, or a memory of another size.
+            divide, or a memory of another size or rank.
 
     Example:
         >>> import torch

@@ -68,6 +68,8 @@ class LazyConv1d(_LazyConv, nn.Conv1d):
     Shape: input ``(batch, channels, length)`` or ``(channels, length)``.
 
     Raises:
+        ValueError: what the constructor of ``Conv1d`` refuses: ``groups`` that does not
+            divide ``out_channels``, or an unknown padding.
         InferenceError: at the first forward: another rank, no channels, or channels that
             ``groups`` does not divide.
 
@@ -90,6 +92,8 @@ class LazyConv2d(_LazyConv, nn.Conv2d):
     Shape: input ``(batch, channels, height, width)`` or ``(channels, height, width)``.
 
     Raises:
+        ValueError: what the constructor of ``Conv2d`` refuses: ``groups`` that does not
+            divide ``out_channels``, or an unknown padding.
         InferenceError: at the first forward: another rank, no channels, or channels that
             ``groups`` does not divide.
 
@@ -112,6 +116,8 @@ class LazyConv3d(_LazyConv, nn.Conv3d):
     Shape: input ``(batch, channels, depth, height, width)``, or without the batch.
 
     Raises:
+        ValueError: what the constructor of ``Conv3d`` refuses: ``groups`` that does not
+            divide ``out_channels``, or an unknown padding.
         InferenceError: at the first forward: another rank, no channels, or channels that
             ``groups`` does not divide.
 
@@ -183,6 +189,8 @@ class LazyConvTranspose1d(_LazyConvTranspose, nn.ConvTranspose1d):
     Shape: input ``(batch, channels, length)`` or ``(channels, length)``.
 
     Raises:
+        ValueError: what the constructor of ``ConvTranspose1d`` refuses: ``groups`` that does not
+            divide ``out_channels``, or an unknown padding.
         InferenceError: at the first forward: another rank, no channels, or channels that
             ``groups`` does not divide.
 
@@ -205,6 +213,8 @@ class LazyConvTranspose2d(_LazyConvTranspose, nn.ConvTranspose2d):
     Shape: input ``(batch, channels, height, width)`` or ``(channels, height, width)``.
 
     Raises:
+        ValueError: what the constructor of ``ConvTranspose2d`` refuses: ``groups`` that does not
+            divide ``out_channels``, or an unknown padding.
         InferenceError: at the first forward: another rank, no channels, or channels that
             ``groups`` does not divide.
 
@@ -227,6 +237,8 @@ class LazyConvTranspose3d(_LazyConvTranspose, nn.ConvTranspose3d):
     Shape: input ``(batch, channels, depth, height, width)``, or without the batch.
 
     Raises:
+        ValueError: what the constructor of ``ConvTranspose3d`` refuses: ``groups`` that does not
+            divide ``out_channels``, or an unknown padding.
         InferenceError: at the first forward: another rank, no channels, or channels that
             ``groups`` does not divide.
 

@@ -68,6 +68,8 @@ class FakeQuantConv2d(nn.Conv2d):
     The weight itself stays in full precision and is trained (quantisation-aware training);
     each forward rounds it per output channel, see ``fake_quantized``.
 
+    Shape: input ``(batch, channels, height, width)`` or ``(channels, height, width)``.
+
     Args:
         quantize_qrange: lowest and highest integer of the grid; ``(-8, 7)`` for 4 bits.
 
@@ -131,7 +133,8 @@ class LazyFakeQuantConv2d(LazyConv2d):
     Shape: input ``(batch, channels, height, width)`` or ``(channels, height, width)``.
 
     Raises:
-        ValueError: ``quantize_qrange`` is not two integers around zero.
+        ValueError: ``quantize_qrange`` is not two integers around zero, or what the constructor
+            of ``Conv2d`` refuses.
         InferenceError: at the first forward: another rank, no channels, or channels that
             ``groups`` does not divide.
 

@@ -55,6 +55,8 @@ class LazyRNN(_LazyRecurrent, nn.RNN):
     ``batch_first``, ``(length, features)`` unbatched, or a ``PackedSequence``.
 
     Raises:
+        ValueError: what the constructor of ``RNN`` refuses: no ``hidden_size``,
+            or another ``nonlinearity``.
         InferenceError: at the first forward: another rank, or no features.
 
     Example:
@@ -102,6 +104,8 @@ class LazyLSTM(_LazyRecurrent, nn.LSTM):
     ``batch_first``, ``(length, features)`` unbatched, or a ``PackedSequence``.
 
     Raises:
+        ValueError: what the constructor of ``LSTM`` refuses: no ``hidden_size``,
+            or a ``proj_size`` not below it.
         InferenceError: at the first forward: another rank, or no features.
 
     Example:
@@ -149,6 +153,8 @@ class LazyGRU(_LazyRecurrent, nn.GRU):
     ``batch_first``, ``(length, features)`` unbatched, or a ``PackedSequence``.
 
     Raises:
+        ValueError: what the constructor of ``GRU`` refuses: no ``hidden_size``,
+            or a ``dropout`` above 1.
         InferenceError: at the first forward: another rank, or no features.
 
     Example:

@@ -85,6 +85,14 @@ class Slotted(nn.Conv2d):
     __slots__ = ("extra",)
 
 
+class OtherLayout(nn.Conv2d, dict):  # type: ignore[misc, type-arg]
+    """Its objects are laid out as a dict's."""
+
+
+class NoSlots(nn.Conv2d):
+    __slots__ = ()
+
+
 REFUSED = [
     (3, "a subclass of nn.Module, or None"),
     (dict, "a subclass of nn.Module, or None"),
@@ -93,6 +101,7 @@ REFUSED = [
     (LazyLinear, "it is lazy itself"),
     (LazyTripled, "it is lazy itself"),
     (Slotted, "`__slots__` differ"),
+    (OtherLayout, "`__slots__` differ|layout"),
 ]
 
 
@@ -122,6 +131,52 @@ def test_a_forward_that_the_target_would_lose_is_refused() -> None:
     kept = type("Kept", (LazyConv2d,), {"forward": forward})(8, 3)
     with pytest.raises(TypeError, match="would run once and then be lost"):
         kept.cls_to_become = Tripled
+
+
+def test_empty_slots_change_no_layout() -> None:
+    module = LazyConv2d(8, 3)
+    module.cls_to_become = NoSlots
+    module(IMAGE)
+    assert type(module) is NoSlots
+
+
+@pytest.mark.parametrize("name", ["count", "note"])
+def test_what_the_target_would_lose_is_refused(name: str) -> None:
+    body = {"count": lambda self: 3} if name == "count" else {"note": "kept"}
+    with pytest.raises(TypeError, match=f"`{name}` would be lost; define it in Tripled"):
+        type("Bad", (LazyConv2d,), {"cls_to_become": Tripled, **body})
+    with pytest.raises(TypeError, match=f"`{name}` would be lost"):
+        type("Bad", (type("Mixin", (), body), LazyConv2d), {"cls_to_become": Tripled})
+    kept = type("Kept", (LazyConv2d,), body)(8, 3)
+    with pytest.raises(TypeError, match=f"`{name}` would be lost"):
+        kept.cls_to_become = Tripled
+    kept(IMAGE)
+    assert hasattr(kept, name)
+
+
+def test_what_the_target_has_too_is_not_lost() -> None:
+    class Noted(Tripled):
+        note = "the target's"
+
+    class LazyNoted(LazyConv2d):
+        cls_to_become = Noted
+        note = "before"
+
+        def _helper(self) -> None: ...
+
+    module = LazyNoted(8, 3)
+    module(IMAGE)
+    assert module.note == "the target's"
+
+
+def test_a_subclass_that_tells_its_shapes_becomes_its_parents_target() -> None:
+    class Telling(LazyConv2d):
+        def shapes(self, sizes: Any) -> Any:
+            return super().shapes(sizes)
+
+    module = Telling(8, 3)
+    module(IMAGE)
+    assert type(module) is nn.Conv2d
 
 
 def test_none_keeps_the_class() -> None:

@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 
 import pytest
+from lazy_cases import ONE_OF_EACH, Case
 
 import lazyinspect.lazy as lazy
 
@@ -26,3 +27,28 @@ def test_public_names_have_a_docstring_and_layers_an_example(name: str) -> None:
         assert "Example:" in text
         assert "Shape: " in text
         assert "Raises:" in text
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.name.split("(")[0])
+def test_docstrings_name_what_is_inferred_and_what_the_class_becomes(case: Case) -> None:
+    module = case.make_lazy()
+    text = type(module).__doc__ or ""
+    assert f"``{type(case.make_eager()).__name__}``" in text.split("\n\n")[0]
+    for inferred in module.infers:
+        assert inferred in text
+
+
+def test_what_the_docstrings_say_that_constructors_refuse_is_refused() -> None:
+    documented = {
+        n for n in lazy.__all__ if "constructor of ``" in (getattr(lazy, n).__doc__ or "")
+    }
+    wrong = {
+        **{
+            n: {"out_channels": 3, "kernel_size": 3, "groups": 2} for n in documented if "Conv" in n
+        },
+        **{n: {"hidden_size": 0} for n in ("LazyRNN", "LazyLSTM", "LazyGRU")},
+    }
+    assert set(wrong) == documented
+    for name, arguments in wrong.items():
+        with pytest.raises(ValueError):
+            getattr(lazy, name)(**arguments)

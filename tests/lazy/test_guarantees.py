@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import torch
 from lazy_cases import CASES, IN_TORCH, ONE_OF_EACH, Case, attributes, same_state, torch_class
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
 import lazyinspect.lazy as lazy
@@ -43,6 +45,23 @@ def test_guarantee_01_torch_half_converts() -> None:
         module(IMAGE)
     assert type(module) is nn.Conv2d
     assert module.in_channels == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "bad", "left"),
+    [
+        (lambda: nn.LazyConv2d(8, 3), IMAGE.double(), "Conv2d(4, 8"),
+        (lambda: nn.LazyConv2d(9, 3, groups=3), IMAGE, "LazyConv2d(4, 9"),
+        (nn.LazyBatchNorm2d, IMAGE.double(), "BatchNorm2d(4,"),
+        (nn.LazyBatchNorm2d, IMAGE[0], "BatchNorm2d(8,"),
+    ],
+    ids=["another dtype", "groups", "another dtype of a norm", "another rank of a norm"],
+)
+def test_guarantee_01_torch_keeps_what_a_bad_input_told_it(make: Any, bad: Any, left: str) -> None:
+    module = make()
+    with pytest.raises((RuntimeError, ValueError)):
+        module(bad)
+    assert repr(module).startswith(left)
 
 
 FAILURES = {
@@ -247,6 +266,8 @@ def test_guarantee_03_torch_corrupts_a_lazy_module_on_its_way_to_meta() -> None:
         nn.LazyConv2d(8, 3).to_empty(device="cpu")
     with pytest.raises(ValueError, match="uninitialized parameter"):
         nn.LazyConv2d(8, 3).to(memory_format=torch.channels_last)
+    with pytest.raises(ValueError, match="uninitialized parameter"):
+        nn.utils.skip_init(nn.LazyConv2d, 8, 3)
 
 
 @each_class
@@ -338,7 +359,9 @@ def test_guarantee_03_freezing_before_the_first_forward() -> None:
 
 @pytest.mark.parametrize("name", ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d"])
 def test_guarantee_04_groups_are_checked_in_the_constructor(name: str) -> None:
-    getattr(nn, f"Lazy{name}")(3, 3, groups=2)  # torch makes it
+    theirs = getattr(nn, f"Lazy{name}")(3, 3, groups=2)  # torch makes it, and it cannot run
+    with pytest.raises(RuntimeError, match="groups=2|expected bias"):
+        theirs(torch.randn(2, 4, *[8] * int(name[-2])))
     with pytest.raises(ValueError, match="out_channels must be divisible by groups"):
         getattr(lazy, f"Lazy{name}")(3, 3, groups=2)
 
@@ -383,6 +406,10 @@ def test_guarantee_05_torch_makes_a_convolution_of_no_channels() -> None:
     module = nn.LazyConv2d(8, 1)
     module(torch.randn(2, 0, 4, 4))
     assert repr(module).startswith("Conv2d(0, 8")
+    for other in (nn.LazyLinear(8), nn.LazyBatchNorm1d()):
+        with suppress(ValueError, IndexError):
+            other(torch.randn(2, 0))
+        assert not isinstance(other, LazyModuleMixin)
 
 
 @pytest.mark.parametrize(
@@ -415,6 +442,13 @@ def test_guarantee_06_unbatched_input_to_instance_norms(n: int) -> None:
         theirs(x)
     ours = getattr(lazy, f"LazyInstanceNorm{n}d")(affine=True)
     assert torch.equal(ours(x), getattr(nn, f"InstanceNorm{n}d")(4, affine=True)(x))
+
+
+def test_guarantee_06_torch_takes_features_from_a_wrong_rank() -> None:
+    module = nn.LazyInstanceNorm2d()
+    with pytest.raises(ValueError, match="expected 3D or 4D"):
+        module(torch.randn(2, 4))
+    assert module.num_features == 4
 
 
 @pytest.mark.parametrize(
@@ -518,6 +552,11 @@ def test_guarantee_08_a_kept_class_trains_saves_moves_and_copies() -> None:
 def test_guarantee_09_torch_loses_dtype_and_device_in_pickle() -> None:
     again = pickle.loads(pickle.dumps(nn.LazyConv2d(8, 3, device="meta", dtype=torch.float64)))
     assert (again.weight.device.type, again.weight.dtype) == ("cpu", torch.float32)
+
+
+def test_guarantee_09_torch_cannot_deepcopy_its_norms() -> None:
+    with pytest.raises(ValueError, match="uninitialized parameter"):
+        copy.deepcopy(nn.LazyBatchNorm2d())
 
 
 @each_class
@@ -675,6 +714,29 @@ def test_guarantee_12_a_lazy_norm_still_prints_and_reads_as_torchs() -> None:
 # 13. Messages
 
 
+def test_guarantee_13_torch_names_neither_the_layer_nor_the_input() -> None:
+    # torch has no counterpart to paths: it knows none. These are its messages.
+    for module, x, message in (
+        (nn.LazyConv2d(9, 3, groups=3), IMAGE, "in_channels must be divisible by groups"),
+        (nn.LazyBatchNorm2d(), IMAGE[0], "expected 4D input (got 3D input)"),
+        (nn.LazyLinear(3), torch.tensor(1.0), "tuple index out of range"),
+    ):
+        with pytest.raises((ValueError, IndexError)) as caught:
+            module(x)
+        assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64])
+def test_guarantee_13_another_dtype(dtype: torch.dtype) -> None:
+    network = nn.Sequential(nn.Identity(), LazyConv2d(8, 3))
+    with pytest.raises(InferenceError) as caught:
+        materialise(network, IMAGE.to(dtype))
+    name = str(dtype).removeprefix("torch.")
+    message = f"LazyConv2d at `1` has float32 weights, and gets {name} [2, 4, 8, 8]"
+    assert str(caught.value) == message
+    assert type(caught.value.__cause__) is RuntimeError  # torch's own words
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
@@ -731,6 +793,35 @@ def test_guarantee_13_two_inputs_that_disagree() -> None:
         layer(torch.randn(3, 8), torch.randn(3, 6))
 
 
+@pytest.mark.parametrize(
+    ("make", "shapes", "message"),
+    [
+        (lambda: lazy.LazyBilinear(3), [(2, 3), (3, 4)], r"last dimension alone.*\[2, 3\] and \[3"),
+        (
+            lambda: lazy.LazyMultiheadAttention(2),
+            [(3, 2, 8), (4, 2, 8), (5, 2, 8)],
+            r"a value for each key, and gets keys \[4, 2, 8\] and values \[5, 2, 8\]",
+        ),
+        (
+            lambda: lazy.LazyMultiheadAttention(2),
+            [(3, 2, 8), (4, 8), (4, 8)],
+            r"expects a 3D key, and gets \[4, 8\] \(2D\)",
+        ),
+        (
+            lambda: lazy.LazyTransformerDecoderLayer(2),
+            [(3, 2, 8), (4, 8)],
+            r"expects a 3D memory, and gets \[4, 8\] \(2D\)",
+        ),
+    ],
+)
+def test_guarantee_13_inputs_that_disagree_are_both_shown(
+    make: Any, shapes: Any, message: str
+) -> None:
+    module = make()
+    with pytest.raises(InferenceError, match=rf"^{type(module).__name__} .*{message}"):
+        module(*map(torch.randn, shapes))
+
+
 def test_guarantee_13_what_is_no_tensor() -> None:
     with pytest.raises(InferenceError, match="expects a tensor as input, and gets list"):
         LazyConv2d(8, 3)([1, 2])
@@ -776,6 +867,22 @@ def test_guarantee_13_a_failure_of_torch_itself_notes_the_layer_and_its_input() 
 
 
 # 14. materialise
+
+
+def test_guarantee_14_torch_has_no_such_helper_and_a_dry_forward_leaves_traces() -> None:
+    # there is nothing of torch's to compare with but the dry forward that its docs recommend
+    assert not any(
+        "materiali" in name for name in (*dir(nn), *dir(nn.modules.lazy), *dir(nn.utils))
+    )
+    network = nn.Sequential(nn.LazyConv2d(8, 3), nn.LazyBatchNorm2d())
+    with torch.no_grad():
+        network(IMAGE)
+    assert int(network[1].num_batches_tracked) == 1
+    network = nn.Sequential(nn.LazyConv2d(8, 3))
+    with torch.inference_mode():
+        network(IMAGE)
+    with pytest.raises(RuntimeError, match="Inference tensors cannot"):
+        network(IMAGE).sum().backward()
 
 
 class TwoBranches(nn.Module):
@@ -840,6 +947,17 @@ def test_guarantee_14_what_materialise_made_can_be_trained() -> None:
 
 def test_guarantee_14_a_failure_leaves_the_whole_network_as_it_was() -> None:
     network = nn.Sequential(LazyConv2d(8, 3), lazy.LazyBatchNorm2d(), LazyConv2d(8, 30))
+    before = snapshot(network)
+    with pytest.raises(RuntimeError, match="Kernel size"):
+        materialise(network, IMAGE)
+    assert snapshot(network) == before
+    network[2] = LazyConv2d(8, 3)
+    materialise(network, IMAGE)
+    assert find_lazy(network) == {}
+
+
+def test_guarantee_14_a_failure_leaves_torchs_own_lazies_too() -> None:
+    network = nn.Sequential(nn.LazyConv2d(8, 3), nn.LazyBatchNorm2d(), LazyConv2d(8, 30))
     before = snapshot(network)
     with pytest.raises(RuntimeError, match="Kernel size"):
         materialise(network, IMAGE)

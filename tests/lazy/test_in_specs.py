@@ -22,6 +22,35 @@ def test_every_lazy_class_runs_from_a_spec_and_is_verified(init: str) -> None:
     assert not any(became.startswith("Lazy") for became in declared.values())
 
 
+def test_a_step_becomes_a_class_of_the_users_own_where_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "layers_that_double.py").write_text(
+        "from torch import nn\n\n"
+        "class Doubled(nn.Conv2d):\n"
+        "    def forward(self, x):\n"
+        "        return super().forward(x).repeat(1, 2, 1, 1)\n",
+        encoding="utf-8",
+    )
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "input: [1, 3, 8, 8]\n"
+        "layers:\n"
+        "  - {LazyConv2d: [4, 3], become: layers_that_double.Doubled}\n"
+        "  - {LazyConv2d: [5, 1]}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(lazyinspect.SpecError, match=r"layers_that_double\.Doubled"):
+        lazyinspect.run(spec, time=False)
+    report = lazyinspect.run(spec, time=False, allow=["layers_that_double.Doubled"])
+    assert report.verified is not None
+    assert report.verified.mismatches == ()
+    assert [row.type for row in report.layers][1:] == ["layers_that_double.Doubled", "Conv2d"]
+    network = lazyinspect.build(spec, allow=["layers_that_double.Doubled"])
+    assert network[1].in_channels == 8
+
+
 def test_become_in_a_spec_makes_another_class_of_it() -> None:
     network = lazyinspect.build(SPEC)
     children = dict(network.named_children())
