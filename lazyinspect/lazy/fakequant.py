@@ -43,11 +43,11 @@ def fake_quantized(weight: torch.Tensor, quantize_qrange: Sequence[int] = INT8) 
     Source: https://pytorch.org/docs/stable/generated/torch.fake_quantize_per_channel_affine.html
     """
     low, high = checked_qrange(quantize_qrange)
-    with torch.no_grad():
-        peak = weight.abs().flatten(1).amax(1).to(torch.float32)
-        # a channel of zeros has no scale; any will do
-        scale = torch.where(peak > 0, peak / high, torch.ones_like(peak))
-        scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
+    # not no_grad, which tracing forgets
+    peak = weight.detach().abs().flatten(1).amax(1).to(torch.float32)
+    # a channel of zeros has no scale; any will do
+    scale = torch.where(peak == 0, torch.ones_like(peak), peak / high)
+    scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
     if weight.is_meta or torch.compiler.is_compiling():
         return _composed(weight, scale.view(-1, *[1] * (weight.dim() - 1)), low, high)
     zero_point = torch.zeros_like(scale, dtype=torch.int32)

@@ -151,6 +151,12 @@ def test_export_and_compile_take_it() -> None:
     assert torch.equal(compiled(X), expected)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_tracing_takes_it() -> None:
+    layer = FakeQuantConv2d(3, 4, 3, quantize_qrange=(-2, 1)).eval()
+    assert torch.equal(torch.jit.trace(layer, X)(X), layer(X))
+
+
 def test_the_function_materialises_a_lazy_convolution_and_leaves_its_weight_rounded() -> None:
     conv = LazyConv2d(4, 3)
     torch.manual_seed(4)
@@ -182,3 +188,13 @@ def test_the_function_refuses_what_is_no_convolution() -> None:
 def test_zeros_of_the_dry_run_do_not_divide_by_zero() -> None:
     with initialisation("zeros"):
         assert bool((LazyFakeQuantConv2d(4, 3, bias=False)(X) == 0).all())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_diverged_shows_in_the_output(value: float) -> None:
+    layer = FakeQuantConv2d(3, 2, 3)
+    with torch.no_grad():
+        layer.weight[0, 0, 0, 0] = value
+    output = layer(X)
+    assert bool(output[:, 0].isnan().all())
+    assert bool(output[:, 1].isfinite().all())
