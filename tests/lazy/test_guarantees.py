@@ -360,7 +360,7 @@ def test_guarantee_03_freezing_before_the_first_forward() -> None:
 @pytest.mark.parametrize("name", ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d"])
 def test_guarantee_04_groups_are_checked_in_the_constructor(name: str) -> None:
     theirs = getattr(nn, f"Lazy{name}")(3, 3, groups=2)  # torch makes it, and it cannot run
-    with pytest.raises(RuntimeError, match="groups=2|expected bias"):
+    with pytest.raises(RuntimeError, match=r"groups=2|expected bias"):
         theirs(torch.randn(2, 4, *[8] * int(name[-2])))
     with pytest.raises(ValueError, match="out_channels must be divisible by groups"):
         getattr(lazy, f"Lazy{name}")(3, 3, groups=2)
