@@ -40,6 +40,7 @@ from lazyinspect.lazy.transplant import (
     LazyState,
     adopt,
     check_agreement,
+    check_structure,
     fill,
     forget_shapes,
     is_fresh,
@@ -48,6 +49,9 @@ from lazyinspect.lazy.transplant import (
     lazy_tensors,
     leave_template,
     pairs,
+    sized_scalars,
+    tie,
+    ties,
 )
 from lazyinspect.lazy.undo import Undo, rng_state, set_rng_state
 from lazyinspect.lazy.watch import announce
@@ -90,12 +94,20 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         states = rng_state(set())
         super().__init__(**arguments)
         set_rng_state(states)
+        tied = ties(self)
         forget_shapes(self, state, device, dtype)
         for child in self.children():
             _make_part(child, device, dtype)
             if self.template_device is not None:
                 leave_template(child, self.template_device, device)
+        tie(self, tied)
         state.constructing = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "cls_to_become":  # nn.Module would make a child of a module
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     # What a lazy class describes
 
@@ -255,8 +267,14 @@ class LazyMixin(LazyModuleMixin, nn.Module):
             return
         device, dtype = placement(self)
         draw = not zeros_wanted() and any(name not in given for name, _ in lazy_tensors(self))
-        place = device if draw else torch.device("meta")
-        reference = self._reference(sizes, place, dtype)
+        if not draw and sized_scalars(self):
+            states = rng_state({device})
+            reference = self._reference(sizes, device, dtype)
+            set_rng_state(states)
+        else:
+            place = device if draw else torch.device("meta")
+            reference = self._reference(sizes, place, dtype)
+        check_structure(self, reference)
         matched = list(pairs(self, reference))
         for own, like in matched:
             check_agreement(self, own, like)

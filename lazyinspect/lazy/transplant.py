@@ -37,6 +37,8 @@ class LazyState:
     """Arguments that the lazy class alone has."""
     template: dict[str, Any] = field(default_factory=dict)
     """Attributes as built with placeholders: what differs later was inferred, or set by hand."""
+    scalars: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Buffers of one number, as built with placeholders."""
     ranks: dict[str, int] = field(default_factory=dict)
     """Number of dimensions of each shapeless tensor."""
     formats: dict[str, torch.memory_format] = field(default_factory=dict)
@@ -63,6 +65,8 @@ def forget_shapes(
             lazy = uninitialised_like(parameter, device, dtype or parameter.dtype)
             setattr(module, name, lazy)
     for name, buffer in list(module._buffers.items()):
+        if buffer is not None and buffer.dim() == 0 and not is_uninitialised(buffer):
+            state.scalars[name] = buffer.detach().clone()
         if buffer is not None and buffer.dim() > 0 and not is_uninitialised(buffer):
             state.ranks[name] = buffer.dim()
             module._buffers[name] = uninitialised_like(buffer, device, buffer.dtype)
@@ -110,17 +114,72 @@ def lazy_tensors(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Any
             if is_uninitialised(tensor):
                 yield prefix + name, tensor
     for name, child in module._modules.items():
-        if child is not None and is_part(child):
+        if child is not None and _owned(child):
             yield from lazy_tensors(child, f"{prefix}{name}.")
 
 
 def pairs(own: nn.Module, like: nn.Module) -> Iterator[tuple[nn.Module, nn.Module]]:
     """A lazy module and its parts, each with its counterpart in the reference."""
-    yield own, like
+    if "_lazy" in own.__dict__:
+        yield own, like
     for name, child in own._modules.items():
         counterpart = like._modules.get(name)
-        if child is not None and counterpart is not None and is_part(child):
+        if child is not None and counterpart is not None and _owned(child):
             yield from pairs(child, counterpart)
+
+
+def _owned(child: nn.Module) -> bool:
+    """Whether a child is its owner's to materialise: a part, or a container that may hold some."""
+    return is_part(child) or "_initialize_hook" not in child.__dict__
+
+
+def ties(module: nn.Module) -> list[list[str]]:
+    """Names of parameters that are one tensor, by their full names."""
+    groups: dict[int, list[str]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        groups.setdefault(id(parameter), []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def tie(module: nn.Module, groups: list[list[str]]) -> None:
+    """Make the parameters of each group one tensor again."""
+    for first, *others in groups:
+        shared = module.get_parameter(first)
+        for name in others:
+            owner, _, leaf = name.rpartition(".")
+            module.get_submodule(owner)._parameters[leaf] = shared
+
+
+def check_structure(module: nn.Module, reference: nn.Module) -> None:
+    """Refuse an eager class that has other tensors at these sizes than with the placeholders.
+
+    Raises:
+        InferenceError: with the tensor that is too few or too many.
+    """
+    mine = {*dict(module.named_parameters()), *dict(module.named_buffers())}
+    theirs = {*dict(reference.named_parameters()), *dict(reference.named_buffers())}
+    absent = {name for name in _empty_entries(reference)}
+    tied = {name for group in ties(reference) for name in group}
+    lacking = sorted(theirs - mine - tied - _empty_entries(module))
+    surplus = sorted(name for name, _ in lazy_tensors(module) if name not in theirs | absent | tied)
+    if lacking or surplus:
+        name = (lacking or surplus)[0]
+        what = "has" if lacking else "has no"
+        raise InferenceError(
+            f"{name_of(module)}: {type(reference).__name__} {what} `{name}` for this input, unlike "
+            "with the placeholder sizes it was built with; a lazy class needs the same parts at "
+            "every size"
+        )
+
+
+def _empty_entries(module: nn.Module) -> set[str]:
+    """Full names registered as None."""
+    found: set[str] = set()
+    for path, child in module.named_modules():
+        prefix = f"{path}." if path else ""
+        for table in (child._parameters, child._buffers):
+            found.update(f"{prefix}{name}" for name, value in table.items() if value is None)
+    return found
 
 
 def _tables(own: nn.Module, like: nn.Module) -> tuple[tuple[_Table, _Table], ...]:
@@ -182,7 +241,9 @@ def adopt(own: nn.Module, like: nn.Module) -> None:
     state = own.__dict__["_lazy"]
     for mine, theirs in _tables(own, like):
         dropped = False
-        for name, tensor in mine.items():
+        for name, tensor in list(mine.items()):
+            if name in state.scalars and mine is own._buffers:
+                _adopt_scalar(own, name, theirs.get(name))
             if not is_uninitialised(tensor) or name not in theirs:
                 continue
             source = theirs[name]
@@ -207,6 +268,25 @@ def adopt(own: nn.Module, like: nn.Module) -> None:
     for name, value in _plain_attributes(like).items():
         if state.template.get(name, _ABSENT) != value:
             own.__dict__[name] = value
+
+
+def _adopt_scalar(own: nn.Module, name: str, source: Any) -> None:
+    """A buffer of one number that no one has set since takes the value of these sizes."""
+    built, tensor = own.__dict__["_lazy"].scalars[name], own._buffers[name]
+    if tensor is None or source is None or source.is_meta or source.dim():
+        return
+    if tensor.is_meta or built.is_meta or torch.equal(tensor, built.to(tensor.device)):
+        device = tensor.device if not tensor.is_meta else source.device
+        own._buffers[name] = source.detach().to(device, tensor.dtype)
+
+
+def sized_scalars(module: nn.Module) -> bool:
+    """Whether a module or a part of it holds a fraction in a buffer, which sizes may decide."""
+    return any(
+        scalar.is_floating_point()
+        for child in module.modules()
+        for scalar in getattr(child.__dict__.get("_lazy"), "scalars", {}).values()
+    )
 
 
 def keep_placement_in_copies(module: nn.Module) -> None:

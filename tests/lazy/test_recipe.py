@@ -146,3 +146,126 @@ def test_a_failed_first_forward_is_undone_and_an_optimizer_survives() -> None:
     module(X).square().sum().backward()
     optimizer.step()
     assert not torch.equal(module.carry.weight, before)
+
+
+# what a class of one's own may be made of
+
+
+class Wrapped(nn.Module):
+    """Weights below containers that have none of their own."""
+
+    def __init__(self, dim: int, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        kw = {"device": device, "dtype": dtype}
+        self.net = nn.Sequential(nn.Linear(dim, 2 * dim, **kw), nn.GELU())
+        self.more = nn.ModuleList([nn.Sequential(nn.Linear(2 * dim, dim, **kw))])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.more[0](self.net(x))
+
+
+class LazyWrapped(LazyMixin, Wrapped):
+    infers = ("dim",)
+
+    def __init__(self, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(dim=1, device=device, dtype=dtype)
+
+    def infer(self, x: torch.Tensor) -> Any:
+        return {"dim": x.shape[-1]}
+
+    def infer_from_state(self, shapes: Any) -> Any:
+        return {"dim": shapes["net.0.weight"][1]}
+
+
+def test_weights_below_containers_are_materialised_and_loaded() -> None:
+    torch.manual_seed(0)
+    eager = Wrapped(7)
+    torch.manual_seed(0)
+    lazy = LazyWrapped()
+    lazy(X)
+    assert type(lazy) is Wrapped and type(lazy.net[0]) is nn.Linear
+    for name, value in eager.state_dict().items():
+        assert torch.equal(lazy.state_dict()[name], value)
+    loaded = LazyWrapped()
+    loaded.load_state_dict(eager.state_dict())
+    assert type(loaded) is Wrapped
+    assert torch.equal(loaded(X), eager(X))
+
+
+class Scaled(nn.Module):
+    """A buffer of one number that the size decides, and tied weights."""
+
+    def __init__(self, dim: int, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        kw = {"device": device, "dtype": dtype}
+        self.register_buffer("scale", torch.tensor(float(dim or 1) ** -0.5, **kw))
+        self.a = nn.Linear(dim, dim, bias=False, **kw)
+        self.b = nn.Linear(dim, dim, bias=False, **kw)
+        self.b.weight = self.a.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(self.a(x)) * self.scale
+
+
+class LazyScaled(LazyMixin, Scaled):
+    infers = ("dim",)
+
+    def __init__(self, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(dim=1, device=device, dtype=dtype)
+
+    def infer(self, x: torch.Tensor) -> Any:
+        return {"dim": x.shape[-1]}
+
+    def infer_from_state(self, shapes: Any) -> Any:
+        return {"dim": shapes["a.weight"][1]}
+
+
+@pytest.mark.parametrize("load", [False, True])
+def test_a_number_that_the_size_decides_and_a_tie_are_those_of_the_eager_class(load: bool) -> None:
+    eager, lazy = Scaled(7), LazyScaled()
+    if load:
+        lazy.load_state_dict(eager.state_dict())
+    else:
+        lazy(X)
+    assert torch.equal(lazy.scale, eager.scale)
+    assert lazy.a.weight is lazy.b.weight
+    assert len(list(lazy.parameters())) == 1
+
+
+class Projected(nn.Module):
+    """A part that exists at some sizes only."""
+
+    def __init__(self, size: int, out: int = 4, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        same = size == out
+        self.proj = nn.Identity() if same else nn.Linear(size, out, device=device, dtype=dtype)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.proj(x)
+
+
+class LazyProjected(LazyMixin, Projected):
+    infers = ("size",)
+
+    def __init__(self, placeholder: int = 4, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(size=placeholder, device=device, dtype=dtype)
+
+    def infer(self, x: torch.Tensor) -> Any:
+        return {"size": x.shape[-1]}
+
+
+@pytest.mark.parametrize(("placeholder", "width"), [(4, 7), (1, 4)])
+def test_a_part_that_depends_on_the_size_is_refused_and_not_guessed(
+    placeholder: int, width: int
+) -> None:
+    lazy = LazyProjected(placeholder)
+    with pytest.raises(InferenceError, match="the same parts at every size"):
+        lazy(torch.randn(2, width))
+    assert type(lazy) is LazyProjected
+
+
+def test_an_instance_is_no_class_to_become() -> None:
+    lazy = LazyHighway()
+    with pytest.raises(TypeError, match=r"cls_to_become is a subclass of nn\.Module"):
+        lazy.cls_to_become = Highway(3)
+    assert "cls_to_become" not in lazy._modules
