@@ -6,7 +6,7 @@ from torch import nn
 
 from lazyinspect import lazy
 from lazyinspect.errors import Mark
-from lazyinspect.plan.fallback import resolve_class
+from lazyinspect.plan.fallback import class_name, resolve_class
 
 __all__ = ["class_name", "layer_class", "resolve_class"]
 
@@ -21,11 +21,3 @@ def layer_class(name: str, mark: Mark | None = None) -> type[nn.Module]:
     # torch has lazy classes of the same names; the bundled ones are meant
     found: type[nn.Module] = getattr(lazy, name, None) or getattr(nn, name)
     return found
-
-
-def class_name(cls: type[nn.Module]) -> str:
-    """The inverse of :func:`layer_class`."""
-    name = cls.__name__
-    if getattr(nn, name, None) is cls or cls.__module__.split(".")[0] == "lazyinspect":
-        return name
-    return f"{cls.__module__}.{cls.__qualname__}"

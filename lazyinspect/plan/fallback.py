@@ -32,7 +32,7 @@ def apply(
     *,
     dtype: str,
     allow: tuple[str, ...],
-) -> tuple[dict[str, Any], Value, tuple[Weight, ...], int | None]:
+) -> tuple[dict[str, Any], Value, tuple[Weight, ...], int | None, str]:
     """Construct a class on the meta device and run it there.
 
     Args:
@@ -41,8 +41,8 @@ def apply(
         dtype: of the parameters, where the class takes one.
 
     Returns:
-        Arguments by name, output type, weights, and None: MACs are not known, as what the class
-        computes is not.
+        Arguments by name, output type, weights, None (MACs are not known, as what the class
+        computes is not), and the name of the class after the forward: a lazy one has changed.
 
     Raises:
         SpecError: the class may not be used, or its import fails.
@@ -60,7 +60,15 @@ def apply(
             f"refuses its inputs on the meta device: {_first_line(error)}",
             help="it has no row in the op table, so torch itself ran it",
         ) from None
-    return given, _types(output), _weights(module, dtype), None
+    return given, _types(output), _weights(module, dtype), None, class_name(type(module))
+
+
+def class_name(cls: type[nn.Module]) -> str:
+    """What a report calls a class: torch's and the bundled ones by their plain name."""
+    name = cls.__name__
+    if getattr(nn, name, None) is cls or cls.__module__.split(".")[0] == "lazyinspect":
+        return name
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _weights(module: nn.Module, dtype: str) -> tuple[Weight, ...]:

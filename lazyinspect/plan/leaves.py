@@ -46,6 +46,15 @@ class Leaves:
         resolver = self.resolver
         if row is None:
             self.known(op, step.mark)
+            if step.become is not None:
+                raise SpecError(
+                    Problem(
+                        "bad-become",
+                        f"`{op}` is a class of your own, which says itself what it becomes",
+                        step.become[1],
+                        help="set `cls_to_become` in the class",
+                    )
+                )
             applied = resolver.other(op, positional, keywords, values, named, step.mark)
         elif isinstance(row, Op) and row.kind != "layer":
             if step.become is not None:

@@ -23,7 +23,8 @@ def notes(root: Graph, rows: tuple[LayerRow, ...]) -> tuple[str, ...]:
     unknown = [row.path for row in rows if row.macs is None and row.kind != "container"]
     if unknown:
         count = "1 row" if len(unknown) == 1 else f"{len(unknown)} rows"
-        found.append(f"MACs leave out {count} whose count is not known: {_listed(unknown)}")
+        names = _listed(list(dict.fromkeys(unknown)))
+        found.append(f"MACs leave out {count} whose count is not known: {names}")
     return tuple(found)
 
 

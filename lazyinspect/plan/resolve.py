@@ -148,7 +148,7 @@ class Resolver:
         assert self.fallback is not None
         op = eager(row)
         args = self._inferred(name, row, op, given, self.inputs(op, values, named))
-        _, output, weights, macs = self.fallback(become, (), args, values, named)
+        _, output, weights, macs, _ = self.fallback(become, (), args, values, named)
         return Applied(Leaf(name, become, given, args, weights, mark, become), output, macs)
 
     def _inferred(
@@ -191,8 +191,9 @@ class Resolver:
     ) -> Applied:
         """A module of a class without a row, through torch's meta device. Raises as above."""
         assert self.fallback is not None
-        given, output, weights, macs = self.fallback(name, positional, keywords, values, named)
-        return Applied(Leaf(name, name, given, given, weights, mark), output, macs)
+        found = self.fallback(name, positional, keywords, values, named)
+        given, output, weights, macs, became = found
+        return Applied(Leaf(name, became, given, given, weights, mark), output, macs)
 
     def again(self, node: Leaf | Function, values: Positional, named: Keywords) -> Applied:
         """The same node applied to other inputs.
@@ -203,7 +204,8 @@ class Resolver:
         op = node.op
         if op is None:
             assert isinstance(node, Leaf) and self.fallback is not None
-            _, output, _, macs = self.fallback(node.type, (), node.args, values, named)
+            name, args = (node.type, node.args) if node.become else (node.declared, node.given)
+            _, output, _, macs, _ = self.fallback(name, (), args, values, named)
             return Applied(node, output, macs)
         full = self._full(op, node.args)
         bound = self.inputs(op, values, named)
