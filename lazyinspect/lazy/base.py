@@ -221,7 +221,16 @@ class LazyMixin(LazyModuleMixin, nn.Module):
     def _checked(self, sizes: Mapping[str, Any], source: Callable[[], str]) -> dict[str, Any]:
         """Inferred arguments as plain ints (a traced size is none), zero refused."""
         plain: dict[str, Any] = {}
+        if not isinstance(sizes, Mapping) or not set(sizes) <= set(self.infers):
+            wanted = ", ".join(self.infers)
+            raise InferenceError(
+                f"{name_of(self)}: infer returns a mapping of {wanted}, and not {sizes!r}"
+            )
         for name, value in sizes.items():
+            if isinstance(value, float):
+                raise InferenceError(
+                    f"{name_of(self)}: infer gives the size {name} as the float {value!r}"
+                )
             if isinstance(value, (tuple, list)):
                 plain[name] = tuple(map(int, value))
             else:

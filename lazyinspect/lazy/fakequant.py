@@ -66,7 +66,7 @@ class FakeQuantConv2d(nn.Conv2d):
     """A ``Conv2d`` that computes with its weight rounded to a quantisation grid.
 
     The weight itself stays in full precision and is trained (quantisation-aware training);
-    each forward rounds it per output channel, see ``fake_quantized``.
+    each forward rounds it per output channel, to a grid of scale ``max|w| / high``.
 
     Shape: input ``(batch, channels, height, width)`` or ``(channels, height, width)``.
 

@@ -269,3 +269,13 @@ def test_an_instance_is_no_class_to_become() -> None:
     with pytest.raises(TypeError, match=r"cls_to_become is a subclass of nn\.Module"):
         lazy.cls_to_become = Highway(3)
     assert "cls_to_become" not in lazy._modules
+
+
+@pytest.mark.parametrize("answer", [7, None, {"width": 7}, {"size": 7.0}])
+def test_an_infer_that_answers_wrongly_is_told_what_it_returns(answer: Any) -> None:
+    class Wrong(LazyHighway):
+        def infer(self, x: torch.Tensor, *, gain: float = 1.0) -> Any:
+            return answer
+
+    with pytest.raises(InferenceError, match="Wrong: infer"):
+        Wrong()(X)
