@@ -53,6 +53,7 @@ $(VENV)/.made:
 $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt torch
 	$(PIP) install -c constraints.txt -e .
+	$(BIN)/python -m compileall -q lazyinspect  # pip does so for all but editable installs
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime

@@ -12,6 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+    "PYTHONPATH": str(ROOT),
+    "NO_COLOR": "1",
+}
+"""The first, unmeasured run may keep its bytecode, as the installed peers have theirs."""
 PYTHON = sys.executable
 
 
@@ -32,10 +38,9 @@ def seconds(command: Sequence[str]) -> float:
     Raises:
         RuntimeError: it fails.
     """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     start = time.perf_counter()
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     elapsed = time.perf_counter() - start
     if done.returncode:
@@ -71,10 +76,9 @@ def peak_mib(command: Sequence[str]) -> float:
         "stdout=subprocess.DEVNULL); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [PYTHON, "-c", code, *command],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, text=True,
+        cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, check=True, text=True,
     )  # fmt: skip
     scale = 2**20 if sys.platform == "darwin" else 2**10
     return int(done.stdout) / scale
