@@ -35,6 +35,7 @@ from lazyinspect.lazy.checkpoint import take_shapes
 from lazyinspect.lazy.errors import InferenceError, format_inputs, name_of
 from lazyinspect.lazy.initialisation import zeros_wanted
 from lazyinspect.lazy.placement import apply_to_shapeless, placement
+from lazyinspect.lazy.sizes import checked_sizes
 from lazyinspect.lazy.tracing import no_entry, untraced
 from lazyinspect.lazy.transplant import (
     LazyState,
@@ -216,31 +217,7 @@ class LazyMixin(LazyModuleMixin, nn.Module):
         except TypeError:
             check_call(self, args, kwargs)
             raise
-        self._materialise(self._checked(sizes, lambda: format_inputs(args, kwargs)))
-
-    def _checked(self, sizes: Mapping[str, Any], source: Callable[[], str]) -> dict[str, Any]:
-        """Inferred arguments as plain ints (a traced size is none), zero refused."""
-        plain: dict[str, Any] = {}
-        if not isinstance(sizes, Mapping) or not set(sizes) <= set(self.infers):
-            wanted = ", ".join(self.infers)
-            raise InferenceError(
-                f"{name_of(self)}: infer returns a mapping of {wanted}, and not {sizes!r}"
-            )
-        for name, value in sizes.items():
-            if isinstance(value, float):
-                raise InferenceError(
-                    f"{name_of(self)}: infer gives the size {name} as the float {value!r}"
-                )
-            if isinstance(value, (tuple, list)):
-                plain[name] = tuple(map(int, value))
-            else:
-                plain[name] = None if value is None else int(value)
-            if plain[name] == 0 or (isinstance(value, (tuple, list)) and 0 in plain[name]):
-                raise InferenceError(
-                    f"{name_of(self)} needs {name} of at least 1, and gets {plain[name]} "
-                    f"from {source()}"
-                )
-        return plain
+        self._materialise(checked_sizes(self, sizes, lambda: format_inputs(args, kwargs)))
 
     def _reference(
         self, sizes: Mapping[str, Any], device: torch.device, dtype: torch.dtype | None

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from lazyinspect.lazy.errors import InferenceError, name_of
+from lazyinspect.lazy.sizes import checked_sizes
 from lazyinspect.lazy.tensors import is_uninitialised
 from lazyinspect.lazy.transplant import lazy_tensors
 from lazyinspect.lazy.undo import Undo
@@ -37,7 +38,7 @@ def take_shapes(module: Any, state_dict: Mapping[str, Any], prefix: str) -> None
         for name in given:  # the first forward compares them
             lazy[name].materialize(shapes[name])
         return
-    sizes = module._checked(inferred, lambda: f"the checkpoint's `{prefix}` tensors")
+    sizes = checked_sizes(module, inferred, lambda: f"the checkpoint's `{prefix}` tensors")
     reference = module._reference(sizes, torch.device("meta"), None)
     expected = dict([*reference.named_parameters(), *reference.named_buffers()])
     wrong = [

@@ -100,7 +100,7 @@ class StepParser(SourceParser):
         if text in ("Sequential", "Graph", "Parameter", "use", "splice"):
             self.problems.add(
                 "missing-argument", f"`{text}` needs its argument", node.mark,
-                help=_STRUCTURE_HELP[text],
+                help=_form(text),
             )  # fmt: skip
             return None
         if text in MERGES:
@@ -257,7 +257,7 @@ class StepParser(SourceParser):
         if not isinstance(node, Mapping):
             self.problems.add(
                 "bad-step", "`Graph:` takes a mapping with `layers:`", node.mark,
-                help=_STRUCTURE_HELP["Graph"],
+                help=_form("Graph"),
             )  # fmt: skip
             return None
         for key, _ in node.pairs:
@@ -370,10 +370,8 @@ def _missing_dash(node: Mapping) -> Scalar | None:
     return None
 
 
-_STRUCTURE_HELP = {
-    "Sequential": "write {Sequential: [LazyLinear: 10, ReLU]}",
-    "Graph": "write {Graph: {input: [x], layers: [...]}}",
-    "Parameter": "write {Parameter: [1, 1, 768]}",
-    "use": "write {use: NAME}, the name of an earlier step",
-    "splice": "write {splice: [...], repeat: 3}",
-}
+def _form(op: str) -> str:
+    """How an op of the language is written, as `lazyinspect layers` tells it."""
+    from lazyinspect.spec.structure import STRUCTURE_OPS  # of use to an error alone
+
+    return "write " + next(entry.form for entry in STRUCTURE_OPS if entry.name == op)
