@@ -21,6 +21,7 @@ from lazyinspect.errors import (
     SpecError,
 )
 from lazyinspect.plan import rows as row_builder
+from lazyinspect.plan.collector import collector_paused
 from lazyinspect.plan.inputs import network_inputs, require_batch
 from lazyinspect.plan.lint import lint
 from lazyinspect.plan.meant import unknown_op
@@ -68,7 +69,8 @@ class Plan:
     @cached_property
     def rows(self) -> tuple[LayerRow, ...]:
         """One row per call, in execution order; the network's own first."""
-        return row_builder.RowBuilder(self.dtype, self.ties).build(self.call)
+        with collector_paused():
+            return row_builder.RowBuilder(self.dtype, self.ties).build(self.call)
 
     @cached_property
     def totals(self) -> Totals:
@@ -170,7 +172,8 @@ def make_plan(
             raise SpecError(unknown_op(name, mark, spec))
 
     planner = Planner(spec, resolver, known)
-    graph, call = planner.network(params, tuple((i.name, i.type) for i in inputs))
+    with collector_paused():
+        graph, call = planner.network(params, tuple((i.name, i.type) for i in inputs))
     if planner.problems:
         raise _failure(planner.problems)
     if graph is None or call is None:
