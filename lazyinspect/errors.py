@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,15 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A second place that explains a problem, and what it has to do with it."""
+
+    mark: Mark
+    text: str
+    """Said beside its caret: ``64 channels, from here``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong, with all a renderer needs to say so."""
 
@@ -53,6 +63,8 @@ class Problem:
     """The remedy."""
     notes: tuple[str, ...] = ()
     """Further lines; torch's own message, where there is one, is the last."""
+    spans: tuple[Span, ...] = ()
+    """Other places that explain it, the nearest cause first."""
     used_at: tuple[Mark, ...] = ()
     """Inside a block: where the block is used, innermost use first."""
 
@@ -65,6 +77,8 @@ class LazyinspectError(Exception):
     """Base of every expected failure. ``exit_code`` is what the command line ends with."""
 
     exit_code = 70
+    partial: Any = None
+    """A Report of what was planned or run before it failed, where that is worth a look."""
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = (

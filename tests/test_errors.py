@@ -26,10 +26,10 @@ def test_error(
     extra = (case / "args").read_text().split() if (case / "args").exists() else []
     code = cli.main(["run", "spec.yaml", "--device", "meta", *extra])
     out, err = capsys.readouterr()
-    found = f"exit {code}\n{err}"
-    expected = case / "expected.txt"
+    expected = {"exit_code": f"{code}\n", "stderr.txt": err}
     if os.environ.get("LAZYINSPECT_GOLDEN") == "write":
-        expected.write_text(found, encoding="utf-8")
+        for name, text in expected.items():
+            (case / name).write_text(text, encoding="utf-8")
     assert out == ""
     assert "Traceback" not in err
-    assert found == expected.read_text(encoding="utf-8")
+    assert {name: (case / name).read_text(encoding="utf-8") for name in expected} == expected

@@ -1,0 +1,81 @@
+"""What commands share: the options that several take, and where their text goes.
+
+Nothing here computes, and nothing imports torch or yaml: ``--help`` loads this module.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lazyinspect.files import replace_file, require_output, say
+
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR=1 does.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write there, whole or not at all; - is standard output.",
+    ),
+]
+
+Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A YAML file, or - for stdin.")]
+Variant = Annotated[
+    str | None, typer.Option("--variant", metavar="NAME", help="A variant of the spec, or `all`.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter; repeatable."),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", metavar="SHAPE", help="`8,3,256,256`, or `ids=1,64`; repeatable by name."
+    ),
+]
+Batch = Annotated[
+    int | None, typer.Option("--batch", metavar="N", min=1, help="Dimension 0 of every input.")
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="CLASS", help="A class of your own that the spec may import."),
+]
+
+
+@contextmanager
+def working(what: str, columns: int) -> Iterator[None]:
+    """Say on a terminal what takes its time. No spinner: its thread would disturb the timing."""
+    from lazyinspect.render.paint import cut, width
+
+    text = cut(f"{what} ...", columns - 1)
+    terminal = sys.stderr.isatty()
+    if terminal:
+        say(text)
+    try:
+        yield
+    finally:
+        if terminal:
+            # blanks rather than an escape code, which no colour and dumb terminals rule out
+            say(f"\r{' ' * width(text)}\r")
+
+
+def file_of(output: Path | None) -> Path | None:
+    """Where else than to standard output."""
+    return None if output is None or str(output) in ("-", "/dev/stdout") else output
+
+
+def to(file: Path | None, pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces for standard output, or none of them: they go to the file."""
+    if file is None:
+        require_output()
+        yield from pieces
+    else:
+        replace_file(file, pieces)
