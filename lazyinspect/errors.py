@@ -118,13 +118,23 @@ class OpError(Exception):
         message: one sentence, what was expected and what was found.
         argument: the argument to underline, where one is to blame.
         help: the remedy.
+        blame: which sizes are in the way, as pairs of (tensor, dimension): the tensors that the
+            op reads are counted from 0, the dimensions from the front.
     """
 
-    def __init__(self, message: str, *, argument: str | None = None, help: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        argument: str | None = None,
+        help: str = "",
+        blame: tuple[tuple[int, int], ...] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.argument = argument
         self.help = help
+        self.blame = blame
 
 
 class ArgumentError(OpError):

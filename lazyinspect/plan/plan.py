@@ -6,7 +6,7 @@ Raises SpecError, NetworkError or ExpectationError with every problem found.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -45,6 +45,9 @@ from lazyinspect.report import (
 )
 from lazyinspect.shapes import tensors_of
 from lazyinspect.spec.model import Spec
+
+MAX_EXPLAINED = 100_000
+"""Steps of a network whose failures are looked into: it is planned once more for that."""
 
 _EXIT_1 = frozenset({"unmet-expect"})
 _EXIT_3 = frozenset({"shape-mismatch"})
@@ -143,6 +146,7 @@ def make_plan(
     batch: int | None = None,
     dtype: str = "float32",
     allow: Sequence[str] = (),
+    insight: bool = True,
 ) -> Plan:
     """Plan a spec.
 
@@ -154,6 +158,7 @@ def make_plan(
         batch: size of dimension 0 of every input, instead of the file's.
         dtype: of the parameters, and of inputs that name none.
         allow: full names of classes of the user's own that may be imported.
+        insight: whether problems say more than what is wrong: where sizes come from, what works.
 
     Raises:
         SpecError: the spec or an argument is wrong.
@@ -175,7 +180,17 @@ def make_plan(
     with collector_paused():
         graph, call = planner.network(params, tuple((i.name, i.type) for i in inputs))
     if planner.problems:
-        raise _failure(planner.problems)
+        problems = planner.problems
+        if insight and planner.count <= MAX_EXPLAINED:
+
+            def again(*, input: Any = input, batch: int | None = batch) -> Plan:
+                return make_plan(
+                    spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype,
+                    allow=allow, insight=False,
+                )  # fmt: skip
+
+            problems = _explained(problems, spec, resolver, known, params, inputs, again)
+        raise _failure(problems)
     if graph is None or call is None:
         raise SpecError(Problem("bad-output", "the network has no output", spec.mark))
     if batch is not None:
@@ -189,6 +204,26 @@ def make_plan(
 def _lint(spec: Spec, allow: tuple[str, ...]) -> list[Problem]:
     """Once for each spec: what it finds does not depend on variant or input."""
     return lint(spec, allow)
+
+
+def _explained(
+    problems: list[Problem],
+    spec: Spec,
+    resolver: Resolver,
+    known: Callable[[str, Mark], None],
+    params: Mapping[str, Any],
+    inputs: tuple[InputType, ...],
+    again: Callable[..., Plan],
+) -> list[Problem]:
+    """The problems with what can be said about their causes."""
+    # only here: what explains a failure is not worth loading for a plan that works
+    from lazyinspect.plan.insight import explain, failures
+
+    with collector_paused():
+        found = failures(spec, resolver, known, params, inputs)
+        if [failure.problem.code for failure in found] != [problem.code for problem in problems]:
+            return problems  # no insight is better than one about another problem
+        return explain(found, again, inputs)
 
 
 def _failure(problems: list[Problem]) -> LazyinspectError:

@@ -61,7 +61,8 @@ class Planner:
         self.problems: list[Problem] = []
         self.nodes = Nodes(spec, resolver, known, self)
         self._spec = spec
-        self._planned = 0
+        self.count = 0
+        """Steps planned so far, a shared block's once."""
 
     def network(
         self, params: Mapping[str, Any], inputs: tuple[tuple[str, TensorType], ...]
@@ -133,8 +134,8 @@ class Planner:
     def steps(self, layers: Layers, walk: Walk) -> None:
         """Plan steps in order into the walk's graph."""
         for step in layers.steps:
-            self._planned += 1
-            require_few(self._planned, step.mark)
+            self.count += 1
+            require_few(self.count, step.mark)
             try:
                 if step.op == "splice":
                     self._splice(step, walk)
