@@ -7,13 +7,15 @@ planning needs none.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 from lazyinspect.errors import Problem, SpecError
+from lazyinspect.files import called, read_bytes
 from lazyinspect.plan.lint import with_lint
 from lazyinspect.plan.ops import table
 from lazyinspect.plan.ops.base import LazyOp, Op
@@ -23,7 +25,7 @@ from lazyinspect.report import Report
 from lazyinspect.spec.grammar import GrammarError, parse_spec
 from lazyinspect.spec.model import Spec
 from lazyinspect.spec.names import did_you_mean
-from lazyinspect.spec.reader import decode
+from lazyinspect.spec.reader import MAX_BYTES, decode
 from lazyinspect.spec.structure import STRUCTURE_OPS, StructureOp
 
 if TYPE_CHECKING:
@@ -49,17 +51,12 @@ def load(source: Source) -> Spec:
     if isinstance(source, Spec):
         return source
     path = str(source)
-    if path == "-" and sys.stdin is None:
-        raise SpecError(Problem("unreadable", "standard input cannot be read: it is closed"))
     try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise SpecError(
-            Problem("unreadable", f"{path} cannot be read: {reason}", help=_file_help(path))
-        ) from None
-    except ValueError as error:
-        raise SpecError(Problem("unreadable", f"{path!r} is no path: {error}")) from None
+        data = read_bytes(path, MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        message = f"{called(path)} cannot be read: {reason[0].lower()}{reason[1:]}"
+        raise SpecError(Problem("unreadable", message, help=_file_help(path))) from None
     try:
         return parse_spec(decode(data, path), path)
     except GrammarError as error:
@@ -67,13 +64,19 @@ def load(source: Source) -> Spec:
 
 
 def _file_help(path: str) -> str:
+    if path == "-":
+        return ""
     here = Path(path)
-    if here.is_dir():
-        return "name a file; `run` takes one spec"
-    if here.parent.is_dir():
-        near = did_you_mean(here.name, (p.name for p in here.parent.glob("*.y*ml")))
+    # a path that is too long, or in a folder that may not be listed
+    with suppress(OSError, ValueError):
+        if here.is_dir():
+            return "name a file; `run` takes one spec"
+        beside = (p.name for p in islice(here.parent.glob("*.y*ml"), 1000))
+        near = did_you_mean(here.name, beside)
         if near:
             return near
+    if path.startswith("~"):
+        return "`~` is not expanded here: leave it unquoted, or write the folder out"
     return "check the path"
 
 

@@ -1,10 +1,11 @@
-"""Text -> a file, whole or not at all, or a standard stream, which may be closed or full.
+"""A file -> bytes, no more than asked for; text -> a file, whole or not at all, or a stream.
 
-Raises SpecError where a report cannot be written.
+The standard streams may be closed or full. Raises SpecError where a report cannot be written.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,37 @@ from pathlib import Path
 from typing import TextIO
 
 from lazyinspect.errors import Problem, SpecError
+from lazyinspect.interrupt import undoing
+
+
+def read_bytes(path: str, most: int) -> bytes:
+    """The first bytes of a file, or of standard input where the path is ``-``.
+
+    Args:
+        most: where to stop: a pipe and ``/dev/zero`` need not end.
+
+    Raises:
+        OSError: the system refuses.
+        ValueError: it is no path, or standard input was closed.
+    """
+    if path != "-":
+        with open(path, "rb") as file:
+            return file.read(most)
+    if sys.stdin is None:
+        raise ValueError("it is closed")
+    if sys.stdin.isatty():
+        say("reading the spec from the terminal: Ctrl-D on an empty line ends it\n")
+    data: bytes | None = sys.stdin.buffer.read(most)
+    if data is None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return data
+
+
+def called(path: str) -> str:
+    """What a message calls a file: one line, which cannot pass for another message."""
+    if path == "-":
+        return "standard input"
+    return path if path and path.isprintable() else repr(path)
 
 
 def replace_file(path: Path, pieces: Iterable[str]) -> None:
@@ -25,25 +57,40 @@ def replace_file(path: Path, pieces: Iterable[str]) -> None:
         SpecError: the folder is missing or read-only, or the disk is full. Said before the first
             piece is asked for, where it is known by then.
     """
-    # not asked of its real path: that of a pipe's name is the name of nothing
-    special = path.exists() and not path.is_file()
-    target = path if special else Path(os.path.realpath(path))
-    temporary = target if special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        if not special:
+    with writing(str(path)):
+        # not asked of its real path: that of a pipe's name is the name of nothing
+        special = path.exists() and not path.is_file()
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if special:
+        _write(path, path, "".join(pieces))
+        return
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name[:32]}.{os.getpid()}.tmp")
+
+    def remove() -> None:
+        temporary.unlink(missing_ok=True)
+
+    with undoing(remove):
+        try:
             with writing(str(path)):
-                temporary.touch()
-        text = "".join(pieces)
-        with writing(str(path)), open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        if not special:
+                # of a process that was killed, or a link that somebody put there
+                remove()
+                temporary.touch(exist_ok=False)
+            _write(temporary, path, "".join(pieces))
             with writing(str(path)):
                 if target.exists():
                     temporary.chmod(target.stat().st_mode)
                 temporary.replace(target)
-    finally:
-        if not special:
-            temporary.unlink(missing_ok=True)
+        finally:
+            remove()
+
+
+def _write(file: Path, name: Path, text: str) -> None:
+    # as on standard output: names from a command line or a folder need not be text
+    data = text.encode("utf-8", "backslashreplace")
+    with writing(str(name)), open(file, "wb") as stream:
+        stream.write(data)
 
 
 @contextmanager
@@ -59,7 +106,7 @@ def writing(what: str) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise SpecError(Problem("cannot-write", f"cannot write {what}: {reason}")) from None
+        raise SpecError(Problem("cannot-write", f"cannot write {called(what)}: {reason}")) from None
 
 
 @contextmanager
@@ -95,7 +142,7 @@ def say(text: str) -> None:
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
-    except OSError:
+    except (OSError, ValueError):  # full, or closed
         silence(sys.stderr)
 
 

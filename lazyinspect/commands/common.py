@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from lazyinspect.files import replace_file, require_output, say
+from lazyinspect.interrupt import undoing
 
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR=1 does.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
@@ -56,15 +57,20 @@ def working(what: str, columns: int) -> Iterator[None]:
     from lazyinspect.render.paint import cut, width
 
     text = cut(f"{what} ...", columns - 1)
-    terminal = sys.stderr.isatty()
-    if terminal:
-        say(text)
-    try:
+    if not sys.stderr.isatty():
         yield
-    finally:
-        if terminal:
-            # blanks rather than an escape code, which no colour and dumb terminals rule out
-            say(f"\r{' ' * width(text)}\r")
+        return
+
+    def wipe(cells: int) -> None:
+        # blanks rather than an escape code, which no colour and dumb terminals rule out
+        say(f"\r{' ' * min(cells, columns - 1)}\r")
+
+    say(text)
+    with undoing(lambda: wipe(width(text) + len("^C"))):
+        try:
+            yield
+        finally:
+            wipe(width(text))
 
 
 def file_of(output: Path | None) -> Path | None:

@@ -13,12 +13,15 @@ from typing import Any, TypeAlias
 import yaml
 
 from lazyinspect.errors import Mark, Problem, Source, SpecError
+from lazyinspect.files import called
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_LONGEST_NUMBER = 400
+"""Characters; what is longer is a text. Python refuses to print integers of 4,300 digits."""
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -29,6 +32,14 @@ _WORDS: dict[str, Any] = {
 }
 # libyaml, where PyYAML was built with it, reads five times faster; the events are the same.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BYTE_ORDER_MARKS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+# what the loaders count as one line break, so that the lines shown are the lines they number
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,22 +88,59 @@ def decode(data: bytes, path: str) -> str:
         raise SpecError(
             Problem(
                 "spec-too-large",
-                f"{path} has {len(data):,} bytes, and a spec at most {MAX_BYTES:,}",
+                # no more was read of it
+                f"{called(path)} has more than {MAX_BYTES:,} bytes",
                 help="a spec names layers; `repeat` and `blocks` say what is alike once",
             )
         )
+    wide = _wide_encoding(data)
+    if wide is not None:
+        message = f"{called(path)} is {wide}, and a spec is UTF-8"
+        remedy = f"save the file as UTF-8, or convert it: iconv -f {wide} -t UTF-8"
+        raise SpecError(Problem("spec-encoding", message, help=remedy))
+    nul = data.find(b"\0")
+    if nul >= 0:
+        line = len(_LINE_BREAK.split(data[:nul].decode("utf-8", "replace")))
+        message = f"{called(path)} is no text: byte {nul} (line {line}) is NUL"
+        raise SpecError(Problem("spec-encoding", message, help="name a YAML file"))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise SpecError(
-            Problem(
-                "spec-encoding",
-                f"{path} is not UTF-8: byte {error.start} (line {line}) is "
-                f"0x{data[error.start]:02x}",
-                help="save the file as UTF-8",
-            )
-        ) from None
+        raise SpecError(_not_utf8(data, path, error)) from None
+
+
+def _wide_encoding(data: bytes) -> str | None:
+    """The encoding with several bytes a character that a byte order mark or the NULs show."""
+    head = data[:64]
+    for mark, name in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return name
+    # of Latin letters, one byte in two or four is not NUL
+    for size, at, name in (
+        (4, 0, "UTF-32LE"),
+        (4, 3, "UTF-32BE"),
+        (2, 0, "UTF-16LE"),
+        (2, 1, "UTF-16BE"),
+    ):
+        whole = head[: len(head) // size * size]
+        letters = whole[at::size]
+        if len(letters) > 1 and all(letters) and whole.count(0) == len(whole) - len(letters):
+            return name
+    return None
+
+
+def _not_utf8(data: bytes, path: str, error: UnicodeDecodeError) -> Problem:
+    byte = data[error.start]
+    # every byte before it is UTF-8, so a character in its place is found where it stands
+    source = Source(path, tuple(_LINE_BREAK.split(data.decode("utf-8-sig", "replace"))))
+    *above, before = _LINE_BREAK.split(data[: error.start].decode("utf-8-sig"))
+    return Problem(
+        "spec-encoding",
+        f"{called(path)} is not UTF-8: byte {error.start} (line {len(above) + 1}) is 0x{byte:02x}",
+        Mark(source, len(above) + 1, len(before) + 1),
+        found=f"`{chr(byte)}` in Latin-1" if byte >= 0xA1 else "",
+        help="save the file as UTF-8",
+    )
 
 
 def read(text: str, path: str) -> Node:
@@ -103,19 +151,26 @@ def read(text: str, path: str) -> Node:
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         decode(text.encode("utf-8", "surrogatepass"), path)
-    source = Source(path, tuple(text.split("\n")))
+    source = Source(path, tuple(_LINE_BREAK.split(text)))
     try:
         return _Builder(source).build(text)
+    except UnicodeEncodeError as error:
+        raise SpecError(_forbidden(error.object[error.start], text, source)) from None
     except yaml.MarkedYAMLError as error:
         raise SpecError(_syntax_problem(error, source)) from None
     except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        mark = Mark(source, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        code = error.character if isinstance(error.character, int) else ord(error.character)
-        what = f"the character U+{code:04X}"
+        code: int | str = error.character
         raise SpecError(
-            Problem("yaml-syntax", f"{what} is not allowed in YAML", mark, help="remove it")
+            _forbidden(chr(code) if isinstance(code, int) else code, text, source)
         ) from None
+
+
+def _forbidden(char: str, text: str, source: Source) -> Problem:
+    """At the first of its kind: one loader counts bytes up to it, the other characters."""
+    *above, before = _LINE_BREAK.split(text[: text.find(char)])
+    mark = Mark(source, len(above) + 1, len(before) + 1)
+    message = f"the character U+{ord(char):04X} is not allowed in YAML"
+    return Problem("yaml-syntax", message, mark, help="remove it")
 
 
 class _Builder:
@@ -177,7 +232,7 @@ class _Builder:
             raise SpecError(
                 Problem(
                     "spec-empty",
-                    f"{self.source.path} is empty",
+                    f"{called(self.source.path)} {'holds no spec' if text.strip() else 'is empty'}",
                     help="a spec needs `input:` and `layers:`",
                 )
             )
@@ -262,8 +317,10 @@ def core_value(text: str) -> Any:
         return _WORDS.get(text, text)
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > _LONGEST_NUMBER:
+        return text
     if _INT.match(text):
-        return int(text) if len(text) < 400 else text
+        return int(text)
     if text.startswith("0o") and re.match(r"0o[0-7]+\Z", text):
         return int(text[2:], 8)
     if text.startswith("0x") and re.match(r"0x[0-9a-fA-F]+\Z", text):
