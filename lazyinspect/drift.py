@@ -31,6 +31,7 @@ Kind: TypeAlias = Literal[
     "input",
     "output",
     "tie",
+    "totals",
     "new-variant",
     "lost-variant",
     "text",
@@ -50,6 +51,8 @@ kind              meaning
 ``input``         an input of the network has another name, shape or dtype
 ``output``        the network returns something else, and no layer's change explains it
 ``tie``           two names for one tensor where there were none, or no longer
+``totals``        no layer differs, and a total does: the lock was edited, or figures are counted
+                  in another way
 ``new-variant``   the spec has a network that the lock does not have
 ``lost-variant``  the lock has a network that the spec does not have any more
 ``text``          the lock says the same in other words: it was edited by hand
@@ -69,14 +72,14 @@ class Change:
     after: Any
     """None: it is not there any more."""
     part: Literal[
-        "type", "argument", "inferred", "input", "output", "params", "call", "reads", "returns",
-        "name", "order", "param", "tie",
+        "type", "argument", "inferred", "input", "output", "params", "uses", "reads", "returns",
+        "name", "order", "param", "tie", "total",
     ] = "argument"  # fmt: skip
     """``argument``: written in the spec; ``inferred``: found out at the first forward;
     ``input`` and ``output``: a tensor, written ``float32[1, 64, 56, 56]``; ``params``: the layer's
-    parameter count; ``call``: which call of a shared module it is; ``reads``: the steps that it
+    parameter count; ``uses``: the module that is applied again; ``reads``: the steps that it
     reads; ``returns``: what a container hands on; ``name`` and ``order``: of its path;
-    ``param``: of the spec; ``tie``: what a tensor is tied to."""
+    ``param``: of the spec; ``tie``: what a tensor is tied to; ``total``: of the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ class Drift:
     """None: the spec without a variant."""
     kind: Kind
     path: str = ""
-    """The row, as in ``named_modules``: the first that differs. Where it was, if it is gone;
-    ``""`` where no layer is concerned."""
+    """The row that differs, as in ``named_modules``; a step that applies a module again has its
+    own. Where it was, if it is gone; ``""`` where no layer is concerned."""
     before_path: str = ""
     """Where it was, if it has another path now or is gone; else ``""``."""
     type: str = ""
@@ -200,8 +203,8 @@ class Row:
     """One line of a lock: a call of a layer or a function, or a container."""
 
     path: str
-    call: int
-    """0 for the first call of the module at ``path``, then 1, 2, ..."""
+    """As in ``named_modules``; of a step that applies a module again, its own: each row has
+    another."""
     kind: str
     """``layer``, ``function``, ``parameter`` or ``container``."""
     declared: str
@@ -216,10 +219,13 @@ class Row:
     outputs: tuple[NamedTensor, ...]
     param_count: int | None
     """None for a container: what it holds is said of its layers."""
+    uses: str = ""
+    """Path of the module that is applied again; ``""`` where it is the row's own."""
     reads: tuple[str, ...] | None = None
     """What it reads, where that is not just the step before it; None also where it is not known
     (a JSON report). Relative to the container it stands in, as file systems do it: ``conv1``,
-    ``../skip``, ``split#0`` for an element of a tuple, ``=2`` for a number, ``input``."""
+    ``../skip``, ``split#0`` for an element of a tuple, ``=2`` for a number, ``mask=m`` by keyword,
+    ``input``."""
     returns: tuple[str, ...] | None = None
     """Of a container: what it returns, where that is not just the output of its last step."""
     mark: Mark | None = None
