@@ -44,12 +44,20 @@ def printable(text: str) -> str:
     )
 
 
+_NO_WIDTH = frozenset({"Mn", "Me"})
+"""Marks that are drawn over what stands before them, the selector of an emoji's form among them."""
+
+
 def width(text: str) -> int:
     """Columns that the text takes on a terminal: two for wide characters, none for marks."""
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        0
+        if unicodedata.category(char) in _NO_WIDTH
+        else 2
+        if unicodedata.east_asian_width(char) in "WF"
+        else 1
         for char in text
     )
 
