@@ -11,6 +11,7 @@ from lazyinspect._version import __version__
 
 if TYPE_CHECKING:
     from lazyinspect.api import build, load, plan, run
+    from lazyinspect.codes import explain
     from lazyinspect.errors import (
         ExpectationError,
         InternalError,
@@ -33,6 +34,7 @@ __all__ = [
     "SpecError",
     "__version__",
     "build",
+    "explain",
     "load",
     "plan",
     "run",
@@ -46,6 +48,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = "lazyinspect.errors" if name.endswith("Error") else "lazyinspect.api"
+    if name == "explain":
+        home = "lazyinspect.codes"
     value = globals()[name] = getattr(import_module(home), name)
     return value
 

@@ -19,6 +19,7 @@ import typer
 from lazyinspect import options
 from lazyinspect._version import __version__
 from lazyinspect.commands.common import Debug, NoColor
+from lazyinspect.commands.explain import explain
 from lazyinspect.commands.layers import layers
 from lazyinspect.commands.run import run
 from lazyinspect.commands.schema import schema
@@ -59,7 +60,7 @@ def _global(
         raise typer.Exit(0)
 
 
-for command in (run, layers, schema):
+for command in (run, layers, explain, schema):
     app.command()(command)
 
 
@@ -75,7 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.disable()
     try:
         with error_stream():
-            return _guarded(given)
+            try:
+                return _guarded(given)
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                # saying what is wrong has failed
+                return _confess(error, given)
     except BrokenPipeError:
         # the reader has gone
         silence(sys.stdout)
@@ -140,7 +147,11 @@ def _explain(error: LazyinspectError, given: Sequence[str]) -> int:
 
 def _confess(error: BaseException, given: Sequence[str]) -> int:
     _trace(given)
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    try:
+        what = str(error)
+    except Exception:  # the text of an error of the user's own class may fail
+        what = ""
+    text = " ".join(f"{type(error).__name__}: {what}".split())
     say(f"lazyinspect failed with {text[:300]}. {_BUG_REPORT}\n")
     return BUG
 

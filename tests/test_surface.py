@@ -22,6 +22,7 @@ def test_exported_names_are_pinned() -> None:
         "SpecError",
         "__version__",
         "build",
+        "explain",
         "load",
         "plan",
         "run",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lazyinspect import options
+from lazyinspect.codes import worst_first
 from lazyinspect.commands.common import (
     Allow,
     Batch,
@@ -183,5 +184,5 @@ def together(failed: Mapping[str, LazyinspectError]) -> LazyinspectError:
     ]
     for kind in (InternalError, SpecError, NetworkError, ExpectationError):
         if any(isinstance(error, kind) for error in failed.values()):
-            return kind(noted)
+            return kind(worst_first(noted))
     return LazyinspectError(noted)

@@ -169,7 +169,7 @@ def resolve_class(
     """
     if name not in allow:
         raise _refusal(
-            "not-allowed",
+            "class-not-allowed",
             f"`{name}` is a class of your own, and a spec may not import code by itself",
             mark,
             help=f"if you trust it: --allow {name}",

@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
+from lazyinspect.codes import worst_first
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
 from lazyinspect.plan.arguments import op_problem
 from lazyinspect.plan.meant import unknown_op, value_meant
@@ -39,8 +40,7 @@ def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
     for body in (*spec.blocks.values(), spec.network):
         for step in all_steps(body.layers):
             found.extend(_step(step, spec, allow))
-    found.sort(key=lambda p: (p.mark.line, p.mark.column) if p.mark else (0, 0))
-    return found
+    return worst_first(found)
 
 
 def with_lint(error: GrammarError) -> SpecError:
@@ -54,9 +54,7 @@ def with_lint(error: GrammarError) -> SpecError:
         and problem.mark is not None
         and problem.mark.line not in known
     ]
-    both = [*error.problems, *more]
-    both.sort(key=lambda p: (p.mark.line, p.mark.column) if p.mark else (0, 0))
-    return SpecError(both)
+    return SpecError(worst_first([*error.problems, *more]))
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from lazyinspect.codes import worst_first
 from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.shapes import ITEM_BYTES
 from lazyinspect.spec.formula import RESERVED
@@ -40,7 +41,7 @@ def parse_spec(text: str, path: str) -> Spec:
         raise SpecError(problems.found)
     spec = _Parser(problems, root).spec(path)
     if problems.found:
-        raise GrammarError(sorted(_roots(problems.found), key=_position), spec)
+        raise GrammarError(worst_first(_roots(problems.found)), spec)
     return spec
 
 
@@ -60,11 +61,6 @@ def _roots(found: list[Problem]) -> list[Problem]:
         for problem in found
         if problem.code != "missing-key" or "did you mean `layers`?" not in misspelt
     ]
-
-
-def _position(problem: object) -> tuple[int, int]:
-    mark = getattr(problem, "mark", None)
-    return (mark.line, mark.column) if isinstance(mark, Mark) else (0, 0)
 
 
 class _Parser:
