@@ -38,11 +38,32 @@ class Leaves:
 
     def row(self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk) -> Val:
         """A layer, function or merge of the table, or a class without a row."""
-        op = step.op
-        row = table().get(op)
         values = src.types_of(sourced.positional)
         named = {key: src.type_of(value) for key, value in sourced.keywords.items()}
         positional, keywords = evaluate_args(step.args, scope)
+        applied = self.applied(step, sourced, values, named, positional, keywords)
+        return self._emit(name, applied, sourced, values, named, step.mark, walk)
+
+    def applied(
+        self,
+        step: StepSpec,
+        sourced: Sourced,
+        values: list[Any],
+        named: Mapping[str, Any],
+        positional: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+    ) -> Applied:
+        """The step's op on values of these types, with these arguments.
+
+        Args:
+            sourced: what the values are of.
+
+        Raises:
+            SpecError: something is wrong at a place of its own.
+            OpError: the op refuses its arguments or sources.
+        """
+        op = step.op
+        row = table().get(op)
         resolver = self.resolver
         if row is None:
             self.known(op, step.mark)
@@ -55,8 +76,8 @@ class Leaves:
                         help="set `cls_to_become` in the class",
                     )
                 )
-            applied = resolver.other(op, positional, keywords, values, named, step.mark)
-        elif isinstance(row, Op) and row.kind != "layer":
+            return resolver.other(op, positional, keywords, values, named, step.mark)
+        if isinstance(row, Op) and row.kind != "layer":
             if step.become is not None:
                 raise SpecError(
                     Problem("bad-become", f"`{op}` is no layer, and cannot `become:` one",
@@ -76,15 +97,11 @@ class Leaves:
                 )
             if op == "cat":
                 operands, expand = self._cat(sourced, values, keywords)
-            applied = resolver.function(
-                op, positional, keywords, operands, named, step.mark, expand
-            )
-        else:
-            become = None if step.become is None else step.become[0]
-            if become is not None and "." in become and step.become is not None:
-                self.known(*step.become)
-            applied = resolver.layer(op, positional, keywords, values, named, step.mark, become)
-        return self._emit(name, applied, sourced, values, named, step.mark, walk)
+            return resolver.function(op, positional, keywords, operands, named, step.mark, expand)
+        become = None if step.become is None else step.become[0]
+        if become is not None and "." in become and step.become is not None:
+            self.known(*step.become)
+        return resolver.layer(op, positional, keywords, values, named, step.mark, become)
 
     def _emit(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 
 from lazyinspect.errors import Mark, Problem
 from lazyinspect.plan.insight.failure import Again, Failure
+from lazyinspect.plan.insight.origins import explain_origins
 from lazyinspect.plan.insight.trace import Recorder
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.tree import InputType
@@ -41,4 +42,4 @@ def explain(
         again: plans the same spec for other inputs, without insight.
         inputs: of the network, as planned.
     """
-    return [failure.problem for failure in found]
+    return explain_origins(found, inputs)

@@ -10,6 +10,7 @@ from lazyinspect.errors import OpError, Problem
 from lazyinspect.plan.frame import POISON, Val
 from lazyinspect.plan.scope import Scope
 from lazyinspect.plan.sources import Walk
+from lazyinspect.plan.tree import Call
 from lazyinspect.shapes import TensorType
 from lazyinspect.spec.model import StepSpec
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from lazyinspect.plan.plan import Plan
 
 Again: TypeAlias = "Callable[..., Plan]"
-"""``again(input=..., batch=...)`` plans the same spec, variant and parameters for other inputs,
-without insight. It raises as make_plan does."""
+"""``again(input=..., batch=..., spec=...)`` plans the same variant and parameters for other inputs,
+or of a spec with a step changed, without lint and insight. It raises as make_plan does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,8 @@ class Failure:
     """What the step's formulas read."""
     trace: Trace | None = None
     """Who made each value."""
+    call: Call | None = None
+    """Of a `use:`, the call of the module that it applies again."""
 
     @property
     def values(self) -> tuple[Val, ...]:
@@ -56,7 +59,7 @@ class Failure:
         ``OpError.blame`` counts operands as this does.
         """
         return tuple(
-            (part(value, path), tensor)
+            (_part(value, path), tensor)
             for value in self.values
             for path, tensor in keyed(value.type)
         )
@@ -81,7 +84,7 @@ def keyed(kind: Any) -> Iterator[tuple[tuple[int | str, ...], TensorType]]:
                 yield (key, *path), tensor
 
 
-def part(value: Val, path: tuple[int | str, ...]) -> Val:
+def _part(value: Val, path: tuple[int | str, ...]) -> Val:
     """What keys take of a value."""
     for key in path:
         value = value.pick(key)

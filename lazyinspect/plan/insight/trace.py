@@ -19,8 +19,9 @@ from lazyinspect.plan.nodes import Nodes
 from lazyinspect.plan.planner import Planner
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.scope import Scope
-from lazyinspect.plan.sources import Sourced, Walk, last
+from lazyinspect.plan.sources import Sourced, Walk, last, lookup
 from lazyinspect.plan.tree import Call, Graph
+from lazyinspect.shapes import TensorType
 from lazyinspect.spec.model import GraphSpec, Layers, OutputSpec, Spec, StepSpec
 
 Place: TypeAlias = "tuple[Frame, int]"
@@ -57,17 +58,78 @@ class Entered:
     """The value inside, or a tuple or mapping of values."""
 
 
+Uses: TypeAlias = "tuple[Entered, ...]"
+
+
 @dataclass(slots=True, eq=False)
 class Trace:
     """Who made each value, by its frame and slot."""
 
     spec: Spec
-    resolver: Resolver
     made: dict[Place, Made | Alias | Entered] = field(default_factory=dict)
     first_use: dict[Frame, tuple[Any, ...]] = field(default_factory=dict)
     """What a block's inputs were where it was planned."""
     inputs: dict[Frame, int] = field(default_factory=dict)
     """The network's own frame, and how many inputs it has."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Of the network."""
+    nodes: Nodes = field(init=False)
+    """What applied the steps, to apply them once more."""
+
+    def same(self, value: Val) -> Val:
+        """The value that this one is, inside its block: containers pass values on as they are."""
+        while True:
+            made = self.made.get((value.frame, value.slot))
+            if not isinstance(made, Alias):
+                return value
+            value = picked(made.value, value.path)
+
+    def settled(self, value: Val, uses: Uses) -> tuple[Val, Uses, Made | int | None]:
+        """The value that this one is, where a step made it or the network took it in.
+
+        Args:
+            uses: blocks that were entered on the way here from outside, the innermost last.
+
+        Returns:
+            The value, what is entered where it stands, and who made it: a step, the network's
+            input of that number, or None where that is not known.
+        """
+        while True:
+            value = self.same(value)
+            made = self.made.get((value.frame, value.slot))
+            if isinstance(made, Made):
+                return value, uses, made
+            if isinstance(made, Entered):
+                uses, inner = (*uses, made), made.output
+            elif value.frame in self.inputs and value.slot < self.inputs[value.frame]:
+                return value, uses, value.slot
+            elif uses and uses[-1].frame is value.frame:
+                uses, inner = uses[:-1], _at(uses[-1].operands, value.slot)
+            elif value.frame in self.first_use:
+                uses, inner = (), _at(self.first_use[value.frame], value.slot)
+            else:
+                return value, uses, None
+            path = value.path
+            while path and isinstance(inner, (tuple, dict)):
+                inner, path = _at(inner, path[0]), path[1:]
+            if not isinstance(inner, Val):
+                return value, uses, None
+            value = picked(inner, path)
+
+
+def picked(value: Val, path: tuple[int | str, ...]) -> Val:
+    """What keys take of a value."""
+    for key in path:
+        value = value.pick(key)
+    return value
+
+
+def _at(values: Any, key: int | str) -> Any:
+    """An element of a tuple or mapping; None where it has no such."""
+    try:
+        return values[key]
+    except (IndexError, KeyError, TypeError):
+        return None
 
 
 class Recorder(Planner):
@@ -75,14 +137,14 @@ class Recorder(Planner):
 
     def __init__(self, spec: Spec, resolver: Resolver, known: Callable[[str, Mark], None]) -> None:
         super().__init__(spec, resolver, known)
-        self.trace = Trace(spec, resolver)
+        self.trace = Trace(spec)
         self.records: dict[int, Failure] = {}
         """By the place of its problem in ``problems``."""
         self.opening: tuple[Any, ...] | None = None
         """Operands of the block that is about to be planned."""
         self.graphs: dict[Graph, tuple[Frame, Any]] = {}
         self._ended: tuple[Frame, Any] | None = None
-        self.nodes = _Nodes(spec, resolver, known, self)
+        self.nodes = self.trace.nodes = _Nodes(spec, resolver, known, self)
 
     @property
     def failures(self) -> list[Failure]:
@@ -97,6 +159,12 @@ class Recorder(Planner):
     def record(self, failure: Failure) -> None:
         """Keep what belongs to the problem that comes next."""
         self.records.setdefault(len(self.problems), failure)
+
+    def network(
+        self, params: Mapping[str, Any], inputs: tuple[tuple[str, TensorType], ...]
+    ) -> tuple[Graph | None, Call | None]:
+        self.trace.params = params
+        return super().network(params, inputs)
 
     def scope(
         self,
@@ -212,7 +280,18 @@ class _Nodes(Nodes):
         return value
 
     def _use(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
-        value = super()._use(step, name, sourced, walk)
+        try:
+            value = super()._use(step, name, sourced, walk)
+        except OpError as error:
+            module = lookup(step.args.positional[0].constant, step.mark, walk)
+            call = walk.frame.block.modules[module.frame, module.slot][1]
+            self.recorder.record(
+                Failure(
+                    Problem("", ""), error, step, tuple(sourced.positional), sourced.keywords,
+                    walk, Scope(walk.params, None, walk.i), self.trace, call,
+                )
+            )  # fmt: skip
+            raise
         self.trace.made[value.frame, value.slot] = Made(
             step, sourced, Scope(walk.params, None, walk.i), walk.calls[-1]
         )
