@@ -20,24 +20,35 @@ from lazyinspect.errors import Mark, Problem, Source
 
 PACKAGE = Path(codes.__file__).parents[1]
 PAGES = Path(codes.__file__).with_name("pages")
-MAKERS = {"Problem": 0, "add": 0, "_error": 1, "_refusal": 0}
-"""What makes a problem, and at which place it takes the code."""
+
+
+def makers(module: ast.Module) -> dict[str, int]:
+    """What makes a problem in a module, and at which place it takes the code."""
+    found = {"Problem": 0}
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef):
+            names = [each.arg for each in node.args.args if each.arg != "self"]
+            if "code" in names:
+                found[node.name] = names.index("code")
+    return found
 
 
 def code_arguments() -> Iterator[tuple[str, ast.expr]]:
     """Every expression of the source that is the code of a problem, with where it stands."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        known = makers(module)
+        for node in ast.walk(module):
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            place = MAKERS.get(name)
+            place = 0 if ast.unparse(node.func).endswith("problems.add") else known.get(name)
             if place is None or len(node.args) <= place:
                 continue
-            if name == "add" and not ast.unparse(node.func).endswith("problems.add"):
-                continue  # of a set, or of torch
             argument = node.args[place]
-            if not (isinstance(argument, ast.Name) and argument.id == "code"):  # passed on
+            passed_on = isinstance(argument, ast.Name) and argument.id == "code"
+            filled_in_later = isinstance(argument, ast.Constant) and argument.value == ""
+            if not (passed_on or filled_in_later):
                 yield f"{path.relative_to(PACKAGE)}:{node.lineno}", argument
 
 

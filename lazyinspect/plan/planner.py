@@ -183,7 +183,18 @@ class Planner:
             walk.dangling = step
 
     def _step(self, step: StepSpec, walk: Walk) -> None:
-        sourced = src.resolve(step, walk)
+        try:
+            sourced = src.resolve(step, walk)
+        except src.AbsentStep:
+            # a step that does not exist itself may read what does not
+            if step.condition is None or _per_copy(step):
+                raise
+            first = src.resolve(step, walk, present=True).first()
+            scope = Scope(walk.params, None if first is None else first.type, walk.i)
+            if holds(step.condition, scope):
+                raise
+            bind_absent(step, first, scope, walk)
+            return
         if len(sourced.keywords) > 1:
             sourced = sourced.in_order(self.nodes.input_names(step.op))
         first = sourced.first()

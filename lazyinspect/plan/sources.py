@@ -13,6 +13,10 @@ from lazyinspect.spec.model import Branch, Expr, Group, Label, SourceExpr, Sourc
 from lazyinspect.spec.names import did_you_mean
 
 
+class AbsentStep(SpecError):
+    """A label of a step that its `if:` leaves out, and that has no source to stand for it."""
+
+
 class Walk:
     """Where the planner stands: a graph, what its names mean, and what was read last."""
 
@@ -182,10 +186,14 @@ def named_tensors(
     return tuple(found)
 
 
-def resolve(step: StepSpec, walk: Walk) -> Sourced:
+def resolve(step: StepSpec, walk: Walk, *, present: bool = False) -> Sourced:
     """What the step reads: its merge's sources, its ``from:``, or ``prev``.
 
+    Args:
+        present: pass over the labels of steps that are left out.
+
     Raises:
+        AbsentStep: a label of a step that is left out.
         SpecError: an unknown label, or a ``prev`` that is not there to be read.
     """
     if step.merge is not None and (step.merge.positional or step.merge.keywords):
@@ -198,9 +206,9 @@ def resolve(step: StepSpec, walk: Walk) -> Sourced:
                     help="leave `from:` out",
                 )
             )
-        return _listed(step.merge, walk)
+        return _listed(step.merge, walk, present)
     if step.sources is not None:
-        return _listed(step.sources, walk)
+        return _listed(step.sources, walk, present)
     if step.op == "Parameter":
         return Sourced([], {})
     if step.op == "Sequential" and (walk.unpacked is not None or walk.dangling is not None):
@@ -227,8 +235,19 @@ def lookup_prev(walk: Walk, mark: Mark) -> Val:
     """``prev``.
 
     Raises:
-        SpecError: the step before unpacked a tuple.
+        SpecError: the step before unpacked a tuple, or these steps have no source.
     """
+    if walk.prev is None and walk.dangling is not None:
+        raise SpecError(
+            Problem(
+                "no-prev",
+                "there is no `prev` here: the step before has both `if:` and `from:`, and these "
+                "steps are given no source",
+                mark,
+                help="write `from: prev` beside the `Sequential` that they stand in, or name a "
+                "label here",
+            )
+        )
     if walk.unpacked is not None:
         names = ", ".join(f"`{name}`" for name, _ in walk.unpacked.labels)
         raise SpecError(
@@ -261,7 +280,7 @@ def last(walk: Walk, mark: Mark) -> Val:
     return lookup_prev(walk, mark)
 
 
-def _listed(sources: Sources, walk: Walk) -> Sourced:
+def _listed(sources: Sources, walk: Walk, present: bool) -> Sourced:
     positional: list[Any] = []
     branches: dict[int, Branch] = {}
     for source in sources.positional:
@@ -269,12 +288,22 @@ def _listed(sources: Sources, walk: Walk) -> Sourced:
             branches[len(positional)] = source
             positional.append(None)
             continue
-        value = _source(source, walk)
+        try:
+            value = _source(source, walk)
+        except AbsentStep:
+            if present:
+                continue
+            raise
         # a label of `each:` stands for all its outputs
         positional.extend(value if isinstance(value, list) else [value])
     keywords: dict[str, Any] = {}
     for name, source in sources.keywords.items():
-        value = _source(source, walk)
+        try:
+            value = _source(source, walk)
+        except AbsentStep:
+            if present:
+                continue
+            raise
         keywords[name] = tuple(value) if isinstance(value, list) else value
     return Sourced(positional, keywords, branches)
 
@@ -306,7 +335,7 @@ def lookup(name: str, mark: Mark, walk: Walk) -> Any:
     else:
         found = walk.frame.lookup(name)
     if found is None and name in walk.frame.block.absent:
-        raise SpecError(
+        raise AbsentStep(
             Problem(
                 "absent-step",
                 f"the step `{name}` does not exist here, and has no source to stand for it: its "

@@ -49,6 +49,19 @@ def test_use_of_an_absent_step_is_refused_though_an_inner_one_has_its_name() -> 
     assert codes(text) == ["absent-module"]
 
 
+def test_a_step_that_does_not_exist_may_read_a_step_that_does_not() -> None:
+    planned = plan(
+        "input: [1, 4]\n"
+        "params: {scale: false}\n"
+        "layers:\n"
+        "  gamma: {Parameter: [4], if: $scale}\n"
+        "  scaled: {mul: [gamma, input], if: $scale}\n"
+        "  next: {LazyLinear: 2, from: scaled}\n"
+    )
+    assert calls(planned) == [("next", 0)]
+    assert planned.outputs[0].shape == (1, 2)
+
+
 def test_labels_inside_an_absent_container_are_said_to_be_absent() -> None:
     text = "input: [1, 4]\nlayers: [{STEP: [{ReLU: , as: x}], if: false}, {Tanh: , from: x}]\n"
     assert codes(text.replace("STEP", "Sequential")) == ["absent-step"]
