@@ -16,7 +16,15 @@ from lazyinspect.probe.inputs import make_inputs
 from lazyinspect.probe.memory import check_memory, parse_bytes
 from lazyinspect.probe.observe import nodes_by_path, untouched_buffers
 from lazyinspect.probe.verify import failures, verify
-from lazyinspect.report import Duration, LayerRow, Timing, Totals, Verified
+from lazyinspect.report import (
+    Duration,
+    Environment,
+    LayerRow,
+    Report,
+    Timing,
+    Totals,
+    Verified,
+)
 
 
 class Plan(Protocol):
@@ -36,6 +44,7 @@ class Plan(Protocol):
     def totals(self) -> Totals: ...
     @property
     def dtype(self) -> str: ...
+    def report(self, *, environment: Environment | None = None) -> Report: ...
 
 
 @dataclass(frozen=True, slots=True)

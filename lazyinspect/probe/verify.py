@@ -17,11 +17,13 @@ from lazyinspect.errors import InternalError, LazyinspectError, Mark, NetworkErr
 from lazyinspect.lazy.tensors import is_uninitialised
 from lazyinspect.network import Init
 from lazyinspect.plan import tree
+from lazyinspect.plan.partial import run_part
+from lazyinspect.plan.plan import environment_of
 from lazyinspect.probe.compare import mismatches
-from lazyinspect.probe.devices import on_device
+from lazyinspect.probe.devices import device_name, on_device
 from lazyinspect.probe.memory import is_out_of_memory, out_of_memory
 from lazyinspect.probe.observe import Recorder, listening, nodes_by_path, untouched_buffers
-from lazyinspect.report import LayerRow, Place, Verified
+from lazyinspect.report import Environment, LayerRow, Place, Report, Verified
 
 
 class Plan(Protocol):
@@ -33,6 +35,7 @@ class Plan(Protocol):
     def ties(self) -> tuple[tree.Tie, ...]: ...
     @property
     def rows(self) -> tuple[LayerRow, ...]: ...
+    def report(self, *, environment: Environment | None = None) -> Report: ...
 
 
 def verify(
@@ -65,6 +68,7 @@ def verify(
         return recorder.running[-1].path, recorder.running[-1].call
 
     with (
+        _partial(plan, running, device),
         failures(plan, running),
         torch.no_grad(),
         on_device(device),
@@ -87,6 +91,20 @@ def verify(
         )
     layers = sum(row.kind != "container" for row in plan.rows)
     return Verified(device=str(device), layers=layers)
+
+
+@contextmanager
+def _partial(
+    plan: Plan, running: Callable[[], tuple[str, int]], device: torch.device
+) -> Iterator[None]:
+    """Gives an error the rows that ran before it."""
+    try:
+        yield
+    except NetworkError as error:
+        path, call = running()
+        environment = environment_of(str(device), device_name(device))
+        error.make_partial = lambda: run_part(plan.report(environment=environment), path, call)
+        raise
 
 
 @contextmanager
