@@ -1,0 +1,53 @@
+"""The classic mistakes, each with what shows it: a failed step -> advice, or None. No torch here.
+
+A slip that is sure says what to write, having planned it or done the arithmetic; one that is not
+asks.
+"""
+
+from __future__ import annotations
+
+from lazyinspect.plan.insight.counts import (
+    flatten_missing,
+    hand_counted,
+    reshaped_by_hand,
+)
+from lazyinspect.plan.insight.layouts import (
+    channels_last,
+    ids_without_dtype,
+    input_layout,
+    lazy_meant,
+    other_rank,
+    tuple_given,
+)
+from lazyinspect.plan.insight.meetings import (
+    output_padding,
+    output_padding_missing,
+    padding_missing,
+    positions_fixed,
+    shortcut_channels,
+    transposed_factor,
+)
+from lazyinspect.plan.insight.sizes import odd_sizes, too_small
+from lazyinspect.plan.insight.whatif import Slip
+
+SLIPS: tuple[Slip, ...] = (
+    tuple_given,
+    ids_without_dtype,
+    input_layout,
+    flatten_missing,
+    channels_last,
+    hand_counted,
+    reshaped_by_hand,
+    lazy_meant,
+    other_rank,
+    too_small,
+    positions_fixed,
+    padding_missing,
+    output_padding_missing,
+    odd_sizes,
+    output_padding,
+    shortcut_channels,
+    transposed_factor,
+)
+"""The first that has something to say is heard: those that are sure stand before those that
+search."""
