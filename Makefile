@@ -35,7 +35,7 @@ format: $(VENV)/.dev
 golden: $(VENV)/.dev
 	LAZYINSPECT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/render tests/test_errors.py
 
-# rewrites docs/ops.md and the marked parts of README.md
+# rewrites docs/ops.md, docs/errors.md, and the outputs that the other pages show
 docs: $(VENV)/.dev
 	LAZYINSPECT_DOCS=write $(BIN)/python -m pytest -q tests/docs
 

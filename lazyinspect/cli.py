@@ -12,6 +12,7 @@ import io
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ from lazyinspect.errors import (
     LazyinspectError,
     NetworkError,
     Problem,
+    SpecError,
 )
 from lazyinspect.files import error_stream, printing, say, silence
 
@@ -107,12 +109,15 @@ def _guarded(given: Sequence[str]) -> int:
     except _UsageError as error:
         text = io.StringIO()
         error.show(text)  # type: ignore[attr-defined]
+        problem = Problem("bad-option", error.format_message())  # type: ignore[attr-defined]
+        _as_data(SpecError(problem), given)
         say(text.getvalue())
         return USAGE
     except LazyinspectError as error:
         return _explain(error, given)
     except MemoryError:
         problem = Problem("out-of-memory", "this machine has not enough memory for the network")
+        _as_data(NetworkError(problem), given)
         return _explain(NetworkError(problem), given)
     except Exception as error:
         return _confess(error, given)
@@ -125,13 +130,33 @@ def _run(given: Sequence[str]) -> int:
         command = options.without_pydantic(typer.main.get_command(app))
         prints = not given or not {"-h", "--help", "--version"}.isdisjoint(given)
         with printing() if prints else nullcontext():
-            outcome = command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
+            outcome = _outcome(command, given)
     code = outcome if isinstance(outcome, int) else 0
     for text in ("",) if isinstance(outcome, int) else outcome:
         with printing():
             sys.stdout.write(text)
             sys.stdout.flush()
     return code
+
+
+def _outcome(command: Any, given: Sequence[str]) -> Any:
+    """What a command returns. Where it fails, it has printed nothing, and no command will."""
+    try:
+        return command.main(list(given), prog_name="lazyinspect", standalone_mode=False)
+    except LazyinspectError as error:
+        _as_data(error, given)
+        raise
+
+
+def _as_data(error: LazyinspectError, given: Sequence[str]) -> None:
+    """Who asked for JSON gets a document also where the command line is wrong."""
+    if "--format=json" not in given and ("--format", "json") not in pairwise(given):
+        return
+    from lazyinspect.render import problems_json
+
+    with printing():
+        sys.stdout.write(problems_json.render(error, None))
+        sys.stdout.flush()
 
 
 def _explain(error: LazyinspectError, given: Sequence[str]) -> int:
@@ -142,6 +167,8 @@ def _explain(error: LazyinspectError, given: Sequence[str]) -> int:
     say(problems.render(error.problems, layout))
     if error.exit_code == BUG:
         say(f"{_BUG_REPORT}\n")
+    elif sys.stderr.isatty():  # for a person: a log has no use for it
+        say(f"\n`lazyinspect explain {error.problems[0].code}` says more\n")
     return error.exit_code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import subprocess
 import sys
@@ -191,6 +192,23 @@ def test_explain_command_of_an_unknown_code_is_a_usage_error(
     out, err = capsys.readouterr()
     assert out == ""
     assert "error[unknown-code]: no problem has the code `nothing`" in err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_an_error_on_a_terminal_says_once_where_more_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text("input: [1, 8]\nlayers: [Relu, LazyLinear: [8.5]]\n", encoding="utf-8")
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert cli.main(["run", str(spec), "--no-color"]) == 2
+    assert stream.getvalue().count("error[") == 2
+    assert stream.getvalue().endswith("\n\n`lazyinspect explain unknown-op` says more\n")
 
 
 def test_explain_loads_neither_torch_nor_yaml() -> None:

@@ -24,27 +24,16 @@ def render_list(codes: Iterable[Code], layout: Layout) -> str:
 
 
 def _lines(text: str, layout: Layout) -> Iterator[Line]:
-    fence = ""
+    fenced = False
     for line in text.splitlines():
         if line.startswith("```"):
-            fence = "" if fence else line
-            caption = _caption(line)
-            if caption:
-                yield [(caption, "dim")]
-        elif fence:
+            fenced = not fenced
+        elif fenced:
             yield [("    " + line, "")]
         elif line.startswith("# "):
             yield [(line[2:], "bold")]
         else:
             yield from _paragraph(line, min(layout.width, 100))
-
-
-def _caption(fence: str) -> str:
-    """What a block is, where its info string says more than its language."""
-    options = dict(word.split("=", 1) for word in fence.split()[1:])
-    if "file" in options:
-        return f"{options['file']}:"
-    return "This fails:" if "fails" in options else ""
 
 
 def _paragraph(line: str, room: int) -> Iterator[Line]:

@@ -1,8 +1,9 @@
 """The pages of ``lazyinspect explain``, tried out: each block is run, and gives what it gives.
 
-Blocks run in their order in a folder of their own. ``yaml`` is ``net.yaml``: with ``fails=CODE`` it
-is planned and fails; without, it is planned and works, unless a ``console`` or ``py`` block further
-down says how. ``console`` is commands, ``py`` calls from Python, ``file=NAME`` a file beside the spec.
+Blocks run in their order in a folder of their own. ``yaml`` is ``net.yaml``: with ``fails=CODE``
+it is planned and fails; without, it is planned and works, unless a ``console`` or ``py`` block
+further down says how. ``console`` is commands, ``py`` calls from Python, ``file=NAME`` a file
+beside the spec.
 """
 
 from __future__ import annotations
@@ -142,13 +143,15 @@ def _folder() -> Iterator[None]:
 HEADER = """\
 # Errors
 
-Every problem that lazyinspect reports has a code, in brackets after `error`. Here is each: what it means, why it is refused, an
-example that fails with what it prints, and its repair. `lazyinspect explain CODE` prints the same in the terminal, and
-`lazyinspect.explain(code)` gives it in Python. This page is made of those pages and of what the commands print (`make docs`).
+Every problem that lazyinspect reports has a code, in brackets after `error`. Here is each: what it
+means, why it is refused, an example that fails with what it prints, and its repair. `lazyinspect
+explain CODE` prints the same in the terminal, and `lazyinspect.explain(code)` gives it in Python.
+This page is made of those pages and of what the commands print (`make docs`).
 
-All problems of a spec are reported at once: those of exit code 2 first, then 3, then 1, each by its place in the file. A step that
-cannot be planned takes those that read it out of the report: one cause, one problem. [Exit codes](report.md#exit-codes) are told
-apart by who has to act: 2, the spec or the command is wrong whatever the input; 3, the network does not suit this input or this
+All problems of a spec are reported at once: those of exit code 2 first, then 3, then 1, each by
+its place in the file. A step that cannot be planned takes those that read it out of the report:
+one cause, one problem. [Exit codes](report.md#exit-codes) are told apart by who has to act: 2, the
+spec or the command is wrong whatever the input; 3, the network does not suit this input or this
 machine; 1, a difference from what was claimed.
 """
 
