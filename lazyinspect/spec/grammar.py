@@ -7,6 +7,7 @@ from pathlib import PurePath
 from lazyinspect.codes import worst_first
 from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.shapes import ITEM_BYTES
+from lazyinspect.spec.commas import rejoined
 from lazyinspect.spec.formula import RESERVED
 from lazyinspect.spec.model import (
     REQUIRED_TYPES,
@@ -41,6 +42,11 @@ def parse_spec(text: str, path: str) -> Spec:
         raise SpecError(problems.found)
     spec = _Parser(problems, root).spec(path)
     if problems.found:
+        whole, cut = rejoined(root)
+        if cut and isinstance(whole, Mapping):
+            problems = Problems()
+            problems.found.extend(cut)
+            spec = _Parser(problems, whole).spec(path)
         raise GrammarError(worst_first(_roots(problems.found)), spec)
     return spec
 
