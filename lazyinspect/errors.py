@@ -15,7 +15,7 @@ The tree, with the exit code of the command line in brackets::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,14 +77,19 @@ class LazyinspectError(Exception):
     """Base of every expected failure. ``exit_code`` is what the command line ends with."""
 
     exit_code = 70
-    partial: Any = None
-    """A Report of what was planned or run before it failed, where that is worth a look."""
+    make_partial: Callable[[], Any] | None = None
+    """Gives ``partial``, which most who catch an error do not ask for."""
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = (
             (problems,) if isinstance(problems, Problem) else tuple(problems)
         )
         super().__init__("\n".join(_plain(problem) for problem in self.problems))
+
+    @property
+    def partial(self) -> Any:
+        """A Report of what was planned or run before it failed; None where there is none."""
+        return None if self.make_partial is None else self.make_partial()
 
 
 class SpecError(LazyinspectError):
@@ -118,23 +123,13 @@ class OpError(Exception):
         message: one sentence, what was expected and what was found.
         argument: the argument to underline, where one is to blame.
         help: the remedy.
-        blame: which sizes are in the way, as pairs of (tensor, dimension): the tensors that the
-            op reads are counted from 0, the dimensions from the front.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        argument: str | None = None,
-        help: str = "",
-        blame: tuple[tuple[int, int], ...] = (),
-    ) -> None:
+    def __init__(self, message: str, *, argument: str | None = None, help: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.argument = argument
         self.help = help
-        self.blame = blame
 
 
 class ArgumentError(OpError):

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from lazyinspect.shapes import Shape
 
 SCHEMA = "lazyinspect/report/1"
+
+Status = Literal["ok", "failed", "unfinished", "unmet"]
+"""Of a row in a partial report. ``failed``: planning or the forward stopped at it.
+``unfinished``: a container of such a row; neither has outputs, or figures that mean anything.
+``unmet``: its ``expect:`` is not met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +82,18 @@ class LayerRow:
     """How many rows at or below this one have no MAC count. Not part of the JSON row."""
     kind: str = "layer"
     """``layer``, ``function``, ``parameter`` or ``container``. Not part of the JSON row."""
+    status: Status = "ok"
+    """Any other in a partial report alone."""
 
     @property
     def flops(self) -> int | None:
         """2 x MACs."""
         return None if self.macs is None else 2 * self.macs
+
+    @property
+    def complete(self) -> bool:
+        """Whether its figures and outputs are known, as every row's are but in a partial report."""
+        return self.status in ("ok", "unmet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +157,27 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """Where a partial report ends, and why there is no more of it."""
+
+    stage: Literal["plan", "forward"]
+    """What stopped there."""
+    path: str
+    """Of the last row, which failed."""
+    declared: str
+    place: Place
+    remaining: int
+    """Of planning: how many steps of the spec follow it, a container or block as one. Of the
+    forward: how many calls of layers and functions were planned after it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """A plan and what was observed. ``timing`` and ``verified`` are None where nothing ran."""
+    """A plan and what was observed. ``timing`` and ``verified`` are None where nothing ran.
+
+    A partial one, of a network that failed midway, ends at the row that failed, and its totals are
+    those of the rows before it.
+    """
 
     spec: SpecInfo
     environment: Environment
@@ -158,3 +189,5 @@ class Report:
     verified: Verified | None = None
     notes: tuple[str, ...] = field(default=())
     """Said to the person on standard error; not part of the JSON."""
+    stopped: Stopped | None = None
+    """Of a partial report alone."""

@@ -12,14 +12,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from lazyinspect._version import __version__
-from lazyinspect.errors import (
-    ExpectationError,
-    LazyinspectError,
-    Mark,
-    NetworkError,
-    Problem,
-    SpecError,
-)
+from lazyinspect.codes import error_of
+from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.plan import rows as row_builder
 from lazyinspect.plan.collector import collector_paused
 from lazyinspect.plan.inputs import network_inputs, require_batch
@@ -48,9 +42,6 @@ from lazyinspect.spec.model import Spec
 
 MAX_EXPLAINED = 100_000
 """Steps of a network whose failures are looked into: it is planned once more for that."""
-
-_EXIT_1 = frozenset({"unmet-expect"})
-_EXIT_3 = frozenset({"shape-mismatch"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,15 +150,17 @@ def make_plan(
         dtype: of the parameters, and of inputs that name none.
         allow: full names of classes of the user's own that may be imported.
         insight: whether problems say more than what is wrong: where sizes come from, what works.
+            Without, the spec is a trial of one that has been looked over by itself.
 
     Raises:
         SpecError: the spec or an argument is wrong.
         NetworkError: shapes do not fit each other.
         ExpectationError: an ``expect:`` is not met.
     """
-    problems = _lint(spec, tuple(allow))
-    if problems:
-        raise SpecError(problems)
+    if insight:
+        problems = _lint(spec, tuple(allow))
+        if problems:
+            raise error_of(problems)
     params = network_params(spec, variant, set or {})
     inputs = network_inputs(spec, params, input, batch, dtype)
     resolver = Resolver(dtype, _fallback(dtype, tuple(allow)))
@@ -183,21 +176,45 @@ def make_plan(
         problems = planner.problems
         if insight and planner.count <= MAX_EXPLAINED:
 
-            def again(*, input: Any = input, batch: int | None = batch) -> Plan:
+            def again(*, input: Any = input, batch: int | None = batch, spec: Spec = spec) -> Plan:
                 return make_plan(
                     spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype,
                     allow=allow, insight=False,
                 )  # fmt: skip
 
             problems = _explained(problems, spec, resolver, known, params, inputs, again)
-        raise _failure(problems)
-    if graph is None or call is None:
-        raise SpecError(Problem("bad-output", "the network has no output", spec.mark))
+        error = error_of(problems)
+        if planner.count <= MAX_EXPLAINED:
+            info = _info(spec, variant, params)
+            error.make_partial = lambda: _planned_part(spec, resolver, known, params, inputs, info)
+        raise error
+    assert graph is not None and call is not None, "a step failed, and nothing says why"
     if batch is not None:
         require_batch(call, inputs)
     ties = network_ties(spec, call)
-    info = SpecInfo(spec.source.path, spec.name, variant, plain_params(params))
+    info = _info(spec, variant, params)
     return Plan(graph, call, inputs, ties, dtype, info, tuple(allow))
+
+
+def _info(spec: Spec, variant: str | None, params: Mapping[str, Any]) -> SpecInfo:
+    return SpecInfo(spec.source.path, spec.name, variant, plain_params(params))
+
+
+def _planned_part(
+    spec: Spec,
+    resolver: Resolver,
+    known: Callable[[str, Mark], None],
+    params: Mapping[str, Any],
+    inputs: tuple[InputType, ...],
+    info: SpecInfo,
+) -> Report | None:
+    """What was planned before a step failed."""
+    # only here: a plan that works need not load it
+    from lazyinspect.plan.partial import planned_part
+
+    with collector_paused():
+        environment = environment_of("meta")
+        return planned_part(spec, resolver, known, params, inputs, info, environment)
 
 
 @lru_cache(maxsize=64)
@@ -224,20 +241,6 @@ def _explained(
         if [failure.problem.code for failure in found] != [problem.code for problem in problems]:
             return problems  # no insight is better than one about another problem
         return explain(found, again, inputs)
-
-
-def _failure(problems: list[Problem]) -> LazyinspectError:
-    """One error for all problems; a mistake in the spec outranks one of this input."""
-    unique: list[Problem] = []
-    for problem in problems:
-        if problem not in unique:
-            unique.append(problem)
-    codes = {problem.code for problem in unique}
-    if codes <= _EXIT_1:
-        return ExpectationError(unique)
-    if codes <= _EXIT_1 | _EXIT_3:
-        return NetworkError(unique)
-    return SpecError(unique)
 
 
 def _fallback(dtype: str, allow: tuple[str, ...]) -> Any:

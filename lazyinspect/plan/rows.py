@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lazyinspect.errors import Mark
 from lazyinspect.plan.ops.base import LayerValue, Weight
 from lazyinspect.plan.tree import Call, Function, Graph, Leaf, ParameterLeaf, Tie
-from lazyinspect.report import LayerRow, NamedTensor, Place, Totals
+from lazyinspect.report import LayerRow, NamedTensor, Place, Status, Totals
 from lazyinspect.shapes import ITEM_BYTES, prod, tensors_of
 
 
@@ -42,13 +43,26 @@ class _Face(NamedTuple):
     inputs: tuple[NamedTensor, ...]
     outputs: tuple[NamedTensor, ...]
     place: Place
+    status: Status
 
 
 class RowBuilder:
-    """Walks the calls of one plan."""
+    """Walks the calls of one plan.
 
-    def __init__(self, dtype: str, ties: tuple[Tie, ...] = ()) -> None:
+    Args:
+        dtype: of the parameters.
+        ties: names for one tensor, which counts once.
+        statuses: of calls, by their ids, where they are not as they should be.
+    """
+
+    def __init__(
+        self,
+        dtype: str,
+        ties: tuple[Tie, ...] = (),
+        statuses: Mapping[int, Status] = MappingProxyType({}),
+    ) -> None:
         self.dtype = dtype
+        self.statuses = statuses
         self.rows: list[LayerRow | None] = []
         self.weights: dict[str, Weight] = {}
         """Every tensor of the network by its full name, in the order of the calls."""
@@ -94,7 +108,7 @@ class RowBuilder:
         self.rows[index] = LayerRow(
             path, count, depth, face.declared, face.type, face.args, face.inputs, face.outputs,
             sums.params, sums.trainable, sums.param_bytes, sums.buffer_bytes, sums.macs,
-            face.place, used_at, None, sums.unknown, face.kind,
+            face.place, used_at, None, sums.unknown, face.kind, face.status,
         )  # fmt: skip
         return sums
 
@@ -120,6 +134,7 @@ class RowBuilder:
             tuple([NamedTensor(name, t.shape, t.dtype) for name, t in call.inputs]),
             tuple([NamedTensor(name, t.shape, t.dtype) for name, t in tensors_of(call.output)]),
             place_of(call.mark),
+            self.statuses.get(id(call), "ok"),
         )
 
     def _leaf(

@@ -37,7 +37,7 @@ def network_ties(spec: Spec, call: Call) -> tuple[Tie, ...]:
         if problems:
             continue
         mine, other = weights[tie.path].shape, weights[tie.source].shape
-        source = _end_of_chain(tie, spec)
+        source = end_of_chain(tie, spec)
         if mine != other:
             problems.append(
                 Problem(
@@ -57,7 +57,7 @@ def network_ties(spec: Spec, call: Call) -> tuple[Tie, ...]:
     return tuple(found.values())
 
 
-def _end_of_chain(tie: TieSpec, spec: Spec) -> str | None:
+def end_of_chain(tie: TieSpec, spec: Spec) -> str | None:
     """The tensor that a tie comes to through other ties; None where it comes back to itself."""
     sources = {other.path: other.source for other in spec.ties}
     name, seen = tie.source, {tie.path}

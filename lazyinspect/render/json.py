@@ -17,6 +17,7 @@ from lazyinspect.report import (
     NamedTensor,
     Place,
     Report,
+    Stopped,
     Timing,
     Totals,
     Verified,
@@ -25,12 +26,17 @@ from lazyinspect.report import (
 
 def render(report: Report) -> str:
     """One JSON object and a newline."""
-    return _pretty(data(report), "") + "\n"
+    return pretty(data(report)) + "\n"
 
 
 def render_array(reports: Iterable[Report]) -> str:
     """A JSON array of reports and a newline: one for each variant."""
-    return "[" + ",".join(_pretty(data(report), "") for report in reports) + "]\n"
+    return array(map(data, reports))
+
+
+def array(documents: Iterable[Mapping[str, Any]]) -> str:
+    """A JSON array of documents and a newline."""
+    return "[" + ",".join(map(pretty, documents)) + "]\n"
 
 
 def data(report: Report) -> dict[str, Any]:
@@ -57,6 +63,7 @@ def data(report: Report) -> dict[str, Any]:
         "totals": _totals(report.totals),
         "timing": None if report.timing is None else _timing(report.timing),
         "verified": None if report.verified is None else _verified(report.verified),
+        **({} if report.stopped is None else {"stopped": _stopped(report.stopped)}),
     }
 
 
@@ -74,7 +81,7 @@ def plain(value: Any) -> Any:
 
 
 def _layer(row: LayerRow) -> dict[str, Any]:
-    return {
+    value: dict[str, Any] = {
         "path": row.path,
         "call": row.call,
         "depth": row.depth,
@@ -91,6 +98,24 @@ def _layer(row: LayerRow) -> dict[str, Any]:
         "flops": row.flops,
         "time_ns": None if row.time_ns is None else _duration(row.time_ns),
         "source": {**_place(row.place), "used_at": [_place(place) for place in row.used_at]},
+    }
+    if not row.complete:
+        value |= dict.fromkeys(_FIGURES)
+    if row.status != "ok":
+        value["status"] = row.status
+    return value
+
+
+_FIGURES = ("param_count", "trainable_param_count", "param_bytes", "buffer_bytes", "macs", "flops")
+
+
+def _stopped(stopped: Stopped) -> dict[str, Any]:
+    return {
+        "stage": stopped.stage,
+        "path": stopped.path,
+        "declared": stopped.declared,
+        "source": _place(stopped.place),
+        "remaining": stopped.remaining,
     }
 
 
@@ -139,13 +164,19 @@ def _place(place: Place) -> dict[str, int]:
     return {"line": place.line, "column": place.column}
 
 
-def _pretty(value: dict[str, Any], indent: str) -> str:
-    """One key a line, and under ``layers`` one row a line."""
+_LISTED = ("layers", "problems")
+"""Keys whose items have a line each, and stand in documents or in documents inside them."""
+
+
+def pretty(value: Mapping[str, Any], indent: str = "") -> str:
+    """One key a line, and under ``layers`` or ``problems`` one item a line."""
     parts = []
     for key, item in value.items():
         text = _compact(item)
-        if key == "layers":
+        if key in _LISTED and item:
             text = "[\n" + ",\n".join(f"{indent}  {_compact(row)}" for row in item) + "]"
+        elif isinstance(item, Mapping) and "schema" in item:
+            text = pretty(item, f"{indent} ")
         parts.append(f'{indent} "{key}": {text}')
     return "{\n" + ",\n".join(parts) + "}"
 

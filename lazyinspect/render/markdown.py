@@ -10,7 +10,7 @@ from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import printable
 from lazyinspect.render.table import conversion
 from lazyinspect.render.tree import Line, lines
-from lazyinspect.report import Report
+from lazyinspect.report import LayerRow, Report
 
 _RULE = "|---|---|---|---:|---:|"
 
@@ -36,9 +36,7 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
         cells = [
             _name(line, report),
             _escape(printable(conversion(line))),
-            figures.tensors(line.row.outputs, dtype),
-            figures.count(line.row.param_count),
-            "?" if line.row.macs is None else figures.count(line.row.macs),
+            *_figures(line.row, dtype),
         ]
         if timed:
             cells.append("" if line.time_share is None else figures.share(line.time_share))
@@ -53,7 +51,16 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
     time = summary.forward(report)
     if time is not None:
         yield f"- Forward: {_escape(time)}"
-    yield f"- {_escape(_capital(summary.verdict(report) or 'planned, not run on a device'))}"
+    verdict = summary.ending(report) or summary.verdict(report) or "planned, not run on a device"
+    yield f"- {_escape(_capital(verdict))}"
+
+
+def _figures(row: LayerRow, dtype: str) -> tuple[str, str, str]:
+    """Output, parameters and MACs; nothing of a row that has none."""
+    if not row.complete:
+        return "", "", ""
+    macs = "?" if row.macs is None else figures.count(row.macs)
+    return figures.tensors(row.outputs, dtype), figures.count(row.param_count), macs
 
 
 def _name(line: Line, report: Report) -> str:
@@ -63,7 +70,9 @@ def _name(line: Line, report: Report) -> str:
     text = "`" + printable(line.path).replace("`", "'").replace("|", "\\|") + "`"
     if line.count > 1:
         text += f" ×{line.count}"
-    return f"{text} call {line.row.call + 1}" if line.row.call else text
+    if line.row.call:
+        text += f" call {line.row.call + 1}"
+    return text + (f" **{line.mark}**" if line.mark else "")
 
 
 def _escape(text: str) -> str:

@@ -51,7 +51,8 @@ def macs(report: Report) -> str:
     text = figures.count(totals.macs)
     if totals.macs >= 1000:
         text += f" ({figures.scaled(totals.macs)})"
-    return f"{text}, leaving out {left_out}" if totals.rows_without_macs else text
+    text = f"{text}, leaving out {left_out}" if totals.rows_without_macs else text
+    return text + _so_far(report)
 
 
 def params(report: Report) -> str:
@@ -60,16 +61,21 @@ def params(report: Report) -> str:
     text = figures.count(totals.param_count)
     if totals.trainable_param_count != totals.param_count:
         text += f", {figures.count(totals.trainable_param_count)} trainable"
-    return text
+    return text + _so_far(report)
 
 
 def memory(report: Report) -> str:
     """Bytes of parameters and buffers."""
     totals = report.totals
     text = f"{figures.size(totals.param_bytes)} of parameters"
-    return (
-        f"{text}, {figures.size(totals.buffer_bytes)} of buffers" if totals.buffer_bytes else text
-    )
+    if totals.buffer_bytes:
+        text += f", {figures.size(totals.buffer_bytes)} of buffers"
+    return text + _so_far(report)
+
+
+def _so_far(report: Report) -> str:
+    """A partial report's totals are those of its rows."""
+    return ", so far" if report.stopped is not None else ""
 
 
 def forward(report: Report) -> str | None:
@@ -95,6 +101,22 @@ def verdict(report: Report) -> str | None:
     )
 
 
+def ending(report: Report) -> str | None:
+    """Of a partial report, where it ends and what follows; None of any other."""
+    stopped = report.stopped
+    if stopped is None:
+        return None
+    where = printable(f"`{stopped.path}` ({stopped.declared}, line {stopped.place.line})")
+    count = _plural(stopped.remaining, "step")
+    if stopped.stage == "plan":
+        follow = "follows" if stopped.remaining == 1 else "follow"
+        more = f"{count} of the spec {follow}" if stopped.remaining else "the spec's last step"
+        return f"planning stopped at {where}: {more}"
+    device = printable(report.environment.device)
+    more = f"{count} did not run" if stopped.remaining else "the last step"
+    return f"the forward on {device} stopped at {where}: {more}"
+
+
 def _head(report: Report, width: int) -> list[TextLine]:
     lines: list[TextLine] = [[(title(report), "bold"), (f"  {printable(report.spec.path)}", "dim")]]
     if report.spec.params:
@@ -113,6 +135,8 @@ def _legend(drawn: Sequence[Line]) -> list[TextLine]:
         notes.append("(xN)  N equal blocks in a row, drawn once; the figures are those of one")
     if any(line.row.call for line in drawn):
         notes.append("(call N)  used again; parameters count at the first call")
+    if any(line.row.status == "unmet" for line in drawn):
+        notes.append("(unmet)  the output is not what its `expect:` says")
     return [*([(note, "dim")] for note in notes), []] if notes else []
 
 
@@ -129,6 +153,9 @@ def _totals(report: Report, width: int) -> list[TextLine]:
 
 
 def _device(report: Report) -> list[TextLine]:
+    stopped = ending(report)
+    if stopped is not None:
+        return [[(stopped, "bold red")]]
     text = verdict(report)
     if text is None:
         return [[("planned, not run on a device", "dim")]]

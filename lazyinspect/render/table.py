@@ -33,9 +33,15 @@ class Column:
     right: bool = True
 
 
-def _number(value: int | None, form: Callable[[int], str]) -> str:
+def _number(line: Line, value: int | None, form: Callable[[int], str]) -> str:
     """A zero is drawn as a dash: it lets the eye find what counts. Unknown is ``?``."""
+    if not line.row.complete:
+        return ""
     return "?" if value is None else form(value) if value else "-"
+
+
+def _outputs(line: Line, dtype: str) -> str:
+    return figures.tensors(line.row.outputs, dtype) if line.row.complete else ""
 
 
 COLUMNS: dict[str, Column] = {
@@ -44,17 +50,17 @@ COLUMNS: dict[str, Column] = {
     "input": Column(
         "Input", lambda line, dtype: figures.tensors(line.row.inputs, dtype), right=False
     ),
-    "output": Column(
-        "Output", lambda line, dtype: figures.tensors(line.row.outputs, dtype), right=False
-    ),
-    "params": Column("Params", lambda line, _: _number(line.row.param_count, figures.count)),
+    "output": Column("Output", _outputs, right=False),
+    "params": Column("Params", lambda line, _: _number(line, line.row.param_count, figures.count)),
     "trainable": Column(
-        "Trainable", lambda line, _: _number(line.row.trainable_param_count, figures.count)
+        "Trainable", lambda line, _: _number(line, line.row.trainable_param_count, figures.count)
     ),
-    "bytes": Column("Memory", lambda line, _: _number(line.row.param_bytes, figures.size)),
-    "buffers": Column("Buffers", lambda line, _: _number(line.row.buffer_bytes, figures.size)),
-    "macs": Column("MACs", lambda line, _: _number(line.row.macs, figures.scaled)),
-    "flops": Column("FLOPs", lambda line, _: _number(line.row.flops, figures.scaled)),
+    "bytes": Column("Memory", lambda line, _: _number(line, line.row.param_bytes, figures.size)),
+    "buffers": Column(
+        "Buffers", lambda line, _: _number(line, line.row.buffer_bytes, figures.size)
+    ),
+    "macs": Column("MACs", lambda line, _: _number(line, line.row.macs, figures.scaled)),
+    "flops": Column("FLOPs", lambda line, _: _number(line, line.row.flops, figures.scaled)),
     "time": Column(
         "Time",
         lambda line, _: "" if line.time_share is None else figures.share(line.time_share),
@@ -108,7 +114,7 @@ def _table(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[Te
     total_width = sum(widths.values()) + GAP * (len(widths) - 1)
     yield [(("─" if layout.unicode else "-") * total_width, "dim")]
     for index, line in enumerate(drawn):
-        strong = "bold" if line.level == 0 else ""
+        strong = "bold red" if line.mark else "bold" if line.level == 0 else ""
         texts = {name: cells[name][index] for name in columns}
         yield _line(columns, widths, texts, strong)
 

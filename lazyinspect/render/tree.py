@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lazyinspect.report import LayerRow, NamedTensor
+from lazyinspect.report import LayerRow, NamedTensor, Status
+
+_MARKS: dict[Status, str] = {"ok": "", "unfinished": "", "failed": "failed", "unmet": "unmet"}
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class Line:
     """How many equal rows this line stands for."""
     time_share: float | None
     """Of the layers' time, one copy; None where there is no time."""
+    mark: str = ""
+    """What is wrong with it, in a partial report: ``failed``."""
 
 
 def grow(rows: Sequence[LayerRow]) -> Branch:
@@ -112,9 +116,16 @@ class _Drawing:
         label = name if count == 1 else f"{name} (x{count})"
         if row.call and first_call:
             label += f" (call {row.call + 1})"
+        cut_off = self.depth is not None and len(last) >= self.depth
+        mark = _MARKS[row.status]
+        if row.status == "unfinished" and cut_off:
+            mark = "failed inside"
+        if mark:
+            label += f" ({mark})"
         path = row.path.removesuffix(run[0].name) + name
-        yield Line(row, label, path, len(last), last, count, _share(run, self.total_ns))
-        if self.depth is not None and len(last) >= self.depth:
+        share = _share(run, self.total_ns)
+        yield Line(row, label, path, len(last), last, count, share, mark)
+        if cut_off:
             return
         groups = list(_groups([branch.children for branch in run], self.fold))
         for index, (inner, inner_name, inner_count) in enumerate(groups, start=1):
@@ -175,6 +186,7 @@ def _equal(a: Branch, b: Branch) -> bool:
 def _equal_rows(a: LayerRow, b: LayerRow) -> bool:
     return (
         a.declared == b.declared
+        and a.status == b.status
         and a.param_count == b.param_count
         and a.macs == b.macs
         and a.type == b.type
