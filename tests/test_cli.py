@@ -356,7 +356,9 @@ def test_the_gravest_failure_of_a_variant_decides_the_exit_code(
     assert cli.main(["run", "net.yaml", "--variant", "all"]) == code
 
 
-def test_an_array_is_whole_or_absent(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_array_has_the_problems_of_a_variant_in_the_place_of_its_report(
+    api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
     api.names = ["small", "large"]
 
     def fail() -> None:
@@ -365,7 +367,9 @@ def test_an_array_is_whole_or_absent(api: FakeApi, capsys: pytest.CaptureFixture
 
     api.fail = fail
     assert cli.main(["run", "net.yaml", "--variant", "all", "--format", "json"]) == 3
-    assert capsys.readouterr().out == ""
+    small, large = json.loads(capsys.readouterr().out)
+    assert (small["schema"], small["spec"]["variant"]) == ("lazyinspect/report/1", "small")
+    assert (large["schema"], large["variant"]) == ("lazyinspect/problems/1", "large")
 
 
 # where output goes
@@ -850,7 +854,8 @@ layers:
   - Linear: [5184, 10]
 """
     done = process("run", "-", input=spec)
-    assert (done.returncode, done.stdout) == (3, "")
+    assert done.returncode == 3
+    assert "5 (failed)" in done.stdout
     assert "gets 1600\n" in done.stderr.splitlines(keepends=True)[0]
     assert "--> -:8:5" in done.stderr
     assert "LazyLinear" in done.stderr

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import redirect_stdout
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lazyinspect import options
-from lazyinspect.codes import worst_first
 from lazyinspect.commands.common import (
     Allow,
     Batch,
@@ -24,21 +22,15 @@ from lazyinspect.commands.common import (
     Spec,
     Variant,
     file_of,
-    to,
     working,
 )
-from lazyinspect.errors import (
-    ExpectationError,
-    InternalError,
-    LazyinspectError,
-    NetworkError,
-    Problem,
-    SpecError,
-)
+from lazyinspect.commands.outcomes import Outcome, printed
+from lazyinspect.errors import LazyinspectError
 from lazyinspect.files import say
 
 if TYPE_CHECKING:
     from lazyinspect.report import Report
+    from lazyinspect.spec.model import Spec as LoadedSpec
 
 
 class Format(str, Enum):
@@ -107,7 +99,6 @@ def run(
 ) -> Iterator[str]:
     """Plan a network, build it lazily, run it once on the device, and report every layer."""
     from lazyinspect import api
-    from lazyinspect.render import render
     from lazyinspect.render.paint import printable
 
     shared: dict[str, Any] = {
@@ -128,10 +119,8 @@ def run(
         columns=options.columns(columns),
         array=variant == "all",
     )
-    loaded = api.load(spec)
-    names = api.variants(loaded) if variant == "all" else []
 
-    def report_of(name: str | None) -> Report:
+    def report_of(loaded: LoadedSpec, name: str | None) -> Report:
         what = f"running {printable(spec)} on {device}"
         # a class of the user's own may print: the report is alone on standard output
         with working(what, layout.width), redirect_stdout(sys.stderr):
@@ -152,37 +141,16 @@ def run(
             say(f"note: {printable(note)}\n")
         return report
 
-    def reports() -> Iterator[Report]:
-        failed: dict[str, LazyinspectError] = {}
-        for name in names:
+    def outcomes() -> Iterator[Outcome]:
+        loaded = api.load(spec)
+        names = api.variants(loaded) if variant == "all" else [variant]
+        # a spec without variants has one report whatever is asked for
+        for name in names or [None]:
+            outcome: Report | LazyinspectError
             try:
-                report = report_of(name)
+                outcome = report_of(loaded, name)
             except LazyinspectError as error:
-                failed[name] = error
-            else:
-                yield report
-        if failed:
-            raise together(failed) from next(iter(failed.values()))
-        if not names:
-            yield report_of(None if variant == "all" else variant)
+                outcome = error
+            yield name, outcome
 
-    return to(file, render(reports(), format_.value, layout))
-
-
-def together(failed: Mapping[str, LazyinspectError]) -> LazyinspectError:
-    """One error for the variants that failed: the gravest kind, each problem once."""
-    whose: dict[Problem, list[str]] = {}
-    for name, error in failed.items():
-        for problem in error.problems:
-            whose.setdefault(problem, []).append(name)
-    noted = [
-        replace(
-            problem,
-            notes=(f"variant{'s' * (len(names) > 1)} {', '.join(names)}", *problem.notes),
-        )
-        for problem, names in whose.items()
-    ]
-    for kind in (InternalError, SpecError, NetworkError, ExpectationError):
-        if any(isinstance(error, kind) for error in failed.values()):
-            return kind(worst_first(noted))
-    return LazyinspectError(noted)
+    return printed(outcomes(), format_.value, layout, file, spec)

@@ -16,6 +16,8 @@ from lazyinspect.render.paint import Line, printable, width
 
 LEAST = 20
 """Columns that a text gets however narrow the terminal is."""
+BESIDE = 40
+"""Columns beside an underline that are enough to write in; with fewer, what is long goes below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,19 @@ def _line(
         sign, strong, faint = (
             ("^", "bold red", "red") if pointer.primary else ("-", "bold cyan", "cyan")
         )
-        first, *more = split(pointer.text)
-        fits = gutter + 3 + start + length + 2 + width(first) <= layout.width
-        beside: Line = [(f"  {first}", faint)] if first and fits else []
-        yield [(f"{bar} ", "blue"), (" " * start + sign * length, strong), *beside]
-        for line in more if fits else [first, *more]:
-            for part in wrap(line, layout.width - gutter - 5):
-                yield [(f"{bar} ", "blue"), ("  " + part, faint)]
+        underline = " " * start + sign * length
+        said = split(pointer.text)
+        column = start + length + 2
+        space = layout.width - gutter - 3 - column
+        first, *more = said
+        if space >= BESIDE:
+            first, *more = [part for line in said for part in wrap(line, space)]
+        elif more or width(first) > space:
+            first, more, column = "", said, 2
+        yield [(f"{bar} ", "blue"), (underline, strong), (f"  {first}".rstrip(), faint)]
+        for line in more:
+            for part in wrap(line, layout.width - gutter - 3 - column):
+                yield [(f"{bar} ", "blue"), (" " * column + part, faint)]
 
 
 def _cells(source: Source, number: int, layout: Layout) -> list[str]:

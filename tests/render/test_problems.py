@@ -92,16 +92,26 @@ def test_a_place_outside_its_source_still_prints() -> None:
     assert "= found: input is [10, 1600]" in text
 
 
-def test_found_moves_below_where_it_does_not_fit_beside() -> None:
-    text = drawn(mismatch(), width=60)
-    below = "   |     ^^^^^^\n   |   input is [10, 1600]: 64 channels x 5 x 5"
-    assert below in text
+def test_found_is_wrapped_beside_the_caret() -> None:
+    assert drawn(mismatch(), width=60).splitlines()[4:7] == [
+        "   |     ^^^^^^  input is [10, 1600]: 64 channels x 5 x 5,",
+        "   |             flattened at line 8",
+        "   |",
+    ]
+
+
+def test_found_moves_below_where_there_is_no_room_beside() -> None:
+    assert drawn(mismatch(), width=50).splitlines()[4:7] == [
+        "   |     ^^^^^^",
+        "   |   input is [10, 1600]: 64 channels x 5 x 5,",
+        "   |   flattened at line 8",
+    ]
 
 
 def test_long_texts_wrap_below_their_own_start_and_the_first_line_is_one() -> None:
     text = drawn(
         mismatch(message="Linear" + " expects more" * 5, help="word " * 20, notes=("a " * 40,)),
-        width=60,
+        width=58,
     )
     assert (
         text
@@ -110,14 +120,14 @@ error[shape-mismatch]: Linear expects more expects more expects more expects mor
   --> mynet.yaml:9:5
    |
  9 |   - Linear: [5184, 10]
-   |     ^^^^^^
-   |   input is [10, 1600]: 64 channels x 5 x 5, flattened
-   |   at line 8
+   |     ^^^^^^  input is [10, 1600]: 64 channels x 5 x 5,
+   |             flattened at line 8
    |
-   = help: word word word word word word word word word word
-           word word word word word word word word word word
-   = note: a a a a a a a a a a a a a a a a a a a a a a a a a
-           a a a a a a a a a a a a a a a
+   = help: word word word word word word word word word
+           word word word word word word word word word
+           word word
+   = note: a a a a a a a a a a a a a a a a a a a a a a a a
+           a a a a a a a a a a a a a a a a
 """
     )
 
