@@ -10,11 +10,12 @@ from math import isqrt, prod
 
 from lazyinspect.errors import Mark
 from lazyinspect.plan.frame import Val
-from lazyinspect.plan.insight.edits import after, value_text, without_argument, written
+from lazyinspect.plan.insight.edits import after, without_argument
 from lazyinspect.plan.insight.sizes import Image, image, times
 from lazyinspect.plan.insight.whatif import Advice, Case, OutOfTrials, node_args, node_op
 from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.ops.base import LazyOp
+from lazyinspect.plan.written import value_text, written
 from lazyinspect.shapes import Shape, format_shape
 from lazyinspect.spec.model import ArgsExpr, Expr, StepSpec, all_steps
 

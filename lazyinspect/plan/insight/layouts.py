@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lazyinspect.plan.insight.edits import after, with_dtype, without_argument, written
+from lazyinspect.plan.insight.edits import after, with_dtype, without_argument
 from lazyinspect.plan.insight.sizes import input_text
 from lazyinspect.plan.insight.whatif import Advice, Case, source_input
 from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.ops.base import LazyOp
+from lazyinspect.plan.written import written
 from lazyinspect.shapes import Shape, format_shape
 from lazyinspect.spec.model import ArgsExpr, Expr
 

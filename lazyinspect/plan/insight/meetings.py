@@ -10,19 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from lazyinspect.plan.insight.edits import (
-    find_step,
-    listed,
-    plain_text,
-    value_text,
-    with_keyword,
-    with_step,
-    written,
-)
+from lazyinspect.plan.insight.edits import find_step, with_keyword, with_step
 from lazyinspect.plan.insight.sizes import mismatched, times
 from lazyinspect.plan.insight.trace import Made
 from lazyinspect.plan.insight.whatif import Advice, Case, node_args, node_op
 from lazyinspect.plan.ops import signature_of, table
+from lazyinspect.plan.written import listed, plain_text, value_text, written
 from lazyinspect.shapes import ntuple
 from lazyinspect.spec.formula import parse_formula
 from lazyinspect.spec.model import (

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazyinspect.errors import ShapeError
-from lazyinspect.plan.insight.edits import listed
 from lazyinspect.plan.insight.whatif import Advice, Case, OutOfTrials
+from lazyinspect.plan.written import listed
 from lazyinspect.shapes import Shape, format_shape
 from lazyinspect.spec.model import OPEN
 
