@@ -13,7 +13,7 @@ from typing import Any
 from lazyinspect.codes import worst_first
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
 from lazyinspect.plan.arguments import op_problem
-from lazyinspect.plan.meant import unknown_op, value_meant
+from lazyinspect.plan.meant import lazy_instead, unknown_op, value_meant
 from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Signature
@@ -55,19 +55,6 @@ def with_lint(error: GrammarError) -> SpecError:
         and problem.mark.line not in known
     ]
     return SpecError(worst_first([*error.problems, *more]))
-
-
-@lru_cache(maxsize=64)
-def label_lines(spec: Spec) -> dict[str, list[int]]:
-    """Lines at which each label of a file is set."""
-    found: dict[str, list[int]] = {}
-    for body in (*spec.blocks.values(), spec.network):
-        for step in all_steps(body.layers):
-            if isinstance(step.name, str) and step.name_mark is not None:
-                found.setdefault(step.name, []).append(step.name_mark.line)
-            for name, mark in step.labels:
-                found.setdefault(name, []).append(mark.line)
-    return found
 
 
 def _step(step: StepSpec, spec: Spec, allow: Sequence[str]) -> Iterator[Problem]:
@@ -146,7 +133,7 @@ def _arguments(
             "missing-argument",
             f"{row.name} needs " + " and ".join(f"`{name}`" for name in missing),
             step.mark,
-            help=_signature_help(row, signature),
+            help=lazy_instead(step, row) or _signature_help(row, signature),
         )
     for name, value, mark in pairs:
         parameter = signature.by_name[name]

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
-from lazyinspect.errors import Mark, Problem
-from lazyinspect.plan.ops import table
-from lazyinspect.spec.model import LayerExpr, Spec, StepSpec
-from lazyinspect.spec.names import NOT_LAYERS, STRUCTURE, did_you_mean, nearest
+from lazyinspect.errors import ArgumentError, Mark, Problem
+from lazyinspect.plan.ops import signature_of, table
+from lazyinspect.plan.ops.base import LazyOp, Op
+from lazyinspect.plan.written import listed, written
+from lazyinspect.spec.model import OPEN, LayerExpr, Spec, StepSpec
+from lazyinspect.spec.names import NOT_LAYERS, STRUCTURE
 
 _TORCH = re.compile(r"(torch\.)?(nn|F|torch|nn\.functional|nn\.modules\.\w+)\.\w+\Z")
 _CALL = re.compile(r"(\w+)\s*\((.*)\)?\Z")
 _ALIASES = {
     "Dense": "LazyLinear",
+    "FC": "LazyLinear",
+    "fc": "LazyLinear",
     "FullyConnected": "LazyLinear",
     "Add": "add",
+    "Attention": "LazyMultiheadAttention",
     "Concat": "cat",
     "Concatenate": "cat",
     "concat": "cat",
+    "multiply": "mul",
+    "subtract": "sub",
+    "divide": "div",
     "Reshape": "reshape",
     "Residual": "add",
+    "Multiply": "mul",
     "GlobalAvgPool2d": "AdaptiveAvgPool2d",
+    "GlobalAveragePooling2D": "AdaptiveAvgPool2d",
+    "BatchNormalization": "LazyBatchNorm2d",
+    "MaxPooling2D": "MaxPool2d",
+    "AveragePooling2D": "AvgPool2d",
     "Swish": "SiLU",
     "LayerNormalization": "LazyLayerNorm",
 }
@@ -43,7 +58,7 @@ def unknown_op(name: str, mark: Mark, spec: Spec, step: StepSpec | None = None) 
         message = f"there is no `{name}`: {name[4:]} has nothing to infer"
         return Problem("unknown-op", message, mark, help=f"write {name[4:]}")
     kind = "layer or block" if name[:1].isupper() else "function"
-    help = _slip(name, step) or _suggestion(name, spec)
+    help = _slip(name, step) or _suggestion(name, spec, step)
     return Problem("unknown-op", f"there is no {kind} `{name}`", mark, help=help)
 
 
@@ -83,22 +98,92 @@ def _slip(name: str, step: StepSpec | None) -> str:
     return ""
 
 
-def _suggestion(name: str, spec: Spec) -> str:
+def _suggestion(name: str, spec: Spec, step: StepSpec | None) -> str:
     rows = table()
     if name in _ALIASES:
         return f"did you mean `{_ALIASES[name]}`?"
-    if f"{name}2d" in rows:
-        return f"did you mean `{name}2d`?"
-    same = [known for known in rows if known.lower() == name.lower()]
-    if same:
-        return f"did you mean `{same[0]}`?"
-    pool = [*rows, *spec.blocks, *STRUCTURE]
-    alike = [known for known in pool if known[:1].isupper() == name[:1].isupper()]
-    return did_you_mean(
-        name,
-        alike if nearest(name, alike) else pool,
-        "`lazyinspect layers` lists what there is; a block of your own stands under `blocks:`",
+    plain = _plain(name)
+    for pool in (spec.blocks, rows, STRUCTURE):
+        same = [known for known in pool if _plain(known) == plain]
+        # `relu` is a function and `ReLU` a layer
+        same.sort(key=lambda known: known.islower() != name.islower())
+        if same:
+            return _meant(same[0], step)
+    for n in "213":
+        if f"{plain}{n}d" in _plain_names():
+            return _meant(_plain_names()[f"{plain}{n}d"], step)
+    near = _nearest(name, [*rows, *spec.blocks, *STRUCTURE])
+    if near:
+        return _meant(near, step)
+    return "`lazyinspect layers` lists what there is; a block of your own stands under `blocks:`"
+
+
+def _meant(op: str, step: StepSpec | None) -> str:
+    """The op as a question; its lazy form, where the step's arguments fit only that."""
+    row = table().get(op)
+    if step is not None and isinstance(row, Op):
+        needed = [p for p in signature_of(op).parameters if p.required]
+        lazy = lazy_instead(step, row) if len(needed) > _given(step) else ""
+        if lazy:
+            return lazy.partition("?")[0] + "?"
+    return f"did you mean `{op}`?"
+
+
+def _given(step: StepSpec) -> int:
+    return len(step.args.positional) + len(step.args.keywords)
+
+
+def _plain(name: str) -> str:
+    """A name without case, underscores and the s of a plural."""
+    plain = name.lower().replace("_", "").replace("-", "")
+    return plain[:-1] if plain.endswith("s") and not plain.endswith("ss") else plain
+
+
+@lru_cache(maxsize=1)
+def _plain_names() -> dict[str, str]:
+    return {_plain(name): name for name in table()}
+
+
+def _nearest(name: str, pool: Iterable[str]) -> str:
+    """The name whose letters are most alike, whatever their case; of equals, one of its case."""
+    plain = _plain(name)
+    known: dict[str, list[str]] = {}
+    for other in pool:
+        known.setdefault(_plain(other), []).append(other)
+    found = difflib.get_close_matches(plain, known, n=1, cutoff=0.75 if len(plain) > 3 else 0.8)
+    if not found:
+        return ""
+    return min(known[found[0]], key=lambda other: other.islower() != name.islower())
+
+
+def lazy_instead(step: StepSpec, row: Op | LazyOp) -> str:
+    """The lazy layer that the arguments of an eager one fit; empty where they fit none.
+
+    `Conv2d: [64, 3]` lacks an argument if the first is the channels that come in.
+    """
+    lazy = table().get(f"Lazy{row.name}")
+    if not isinstance(lazy, LazyOp):
+        return ""
+    signature = signature_of(lazy.name)
+    slots = [p for p in signature.parameters if not p.keyword_only]
+    positional, keywords = step.args.positional, step.args.keywords
+    given = {p.name for p, _ in zip(slots, positional, strict=False)}
+    needed = {p.name for p in signature.parameters if p.required}
+    fits = (
+        len(positional) <= len(slots)
+        and all(name in signature.by_name for name in keywords)
+        and needed <= given | set(keywords)
     )
+    if not fits or any(name in keywords for name in lazy.infers):
+        return ""
+    for parameter, expr in zip(slots, positional, strict=False):
+        if expr.constant is not OPEN:
+            try:
+                parameter.check(expr.constant)
+            except ArgumentError:
+                return ""
+    infers = listed([f"`{name}`" for name in lazy.infers])
+    return f"did you mean `{written(lazy.name, step.args)}`? It infers {infers}"
 
 
 def value_meant(value: Any, params: Iterable[str]) -> str:
