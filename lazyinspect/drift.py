@@ -111,6 +111,9 @@ class Drift:
     followers: tuple[str, ...] = ()
     """Paths of the rows that differ because of this one and for no reason of their own, in order;
     containers included."""
+    shifted: int = 0
+    """Rows of which nothing but the path differs: steps after it in its list have other indices,
+    and their tensors other names in the ``state_dict``. Not among ``followers``."""
     totals_before: Totals | None = None
     """Of the whole network, all causes together."""
     totals_after: Totals | None = None
@@ -250,6 +253,11 @@ class Snapshot:
     """Name of a tensor -> the tensor that it is."""
     returns: tuple[str, ...] | None = None
     """As of a container's row."""
+    wired: bool = True
+    """False: what its rows read is not known (a JSON report does not say)."""
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    """Places in the spec of what is no row: ``network``, ``variant``, ``input NAME``,
+    ``param NAME``, ``tie NAME``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""Two rows that are the same layer -> what of them differs. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lazyinspect.drift import Change, Row
+from lazyinspect.lock.tree import frozen
+from lazyinspect.report import NamedTensor, Totals
+from lazyinspect.shapes import format_shape
+
+
+def written(a: Row, b: Row) -> list[Change]:
+    """What somebody wrote otherwise: the type, or an argument that the spec gives."""
+    found = []
+    if (a.declared, a.type) != (b.declared, b.type):
+        plain = a.declared != b.declared
+        found.append(
+            Change("type", a.declared if plain else a.type, b.declared if plain else b.type, "type")
+        )
+    known_a, known_b = {**a.inferred, **a.given}, {**b.inferred, **b.given}
+    for name in dict.fromkeys((*a.given, *b.given)):
+        if a.declared != b.declared and not (name in known_a and name in known_b):
+            continue  # another type takes other arguments
+        one, other = known_a.get(name), known_b.get(name)
+        if frozen(one) != frozen(other):
+            found.append(Change(name, one, other, "argument"))
+    return found
+
+
+def found_out(a: Row, b: Row) -> list[Change]:
+    """What the first forward finds otherwise: inferred arguments, tensors, a parameter count."""
+    found = []
+    for name in dict.fromkeys((*a.inferred, *b.inferred)):
+        if name not in a.given and name not in b.given:
+            one, other = a.inferred.get(name), b.inferred.get(name)
+            if frozen(one) != frozen(other):
+                found.append(Change(name, one, other, "inferred"))
+    found += _tensors("input", a.inputs, b.inputs)
+    found += _tensors("output", a.outputs, b.outputs)
+    if a.param_count != b.param_count:
+        found.append(Change("params", a.param_count, b.param_count, "params"))
+    return found
+
+
+def _tensors(part: Any, a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> list[Change]:
+    if a == b:
+        return []
+    one, other = ({t.name: tensor_text(t) for t in side} for side in (a, b))
+    return [
+        Change(name or part, one.get(name), other.get(name), part)
+        for name in dict.fromkeys((*one, *other))
+        if one.get(name) != other.get(name)
+    ]
+
+
+def tensor_text(tensor: NamedTensor) -> str:
+    """``float32[1, 64, 56, 56]``."""
+    return f"{tensor.dtype}{format_shape(tensor.shape)}"
+
+
+def input_changes(a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> list[Change]:
+    """Inputs of a network that differ."""
+    return _tensors("input", a, b)
+
+
+def output_changes(a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> list[Change]:
+    """Outputs of a network that differ."""
+    return _tensors("output", a, b)
+
+
+def mapping_changes(part: Any, a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Change]:
+    """Names whose values differ."""
+    return [
+        Change(name, a.get(name), b.get(name), part)
+        for name in dict.fromkeys((*a, *b))
+        if (name in a) != (name in b) or frozen(a.get(name)) != frozen(b.get(name))
+    ]
+
+
+def total_changes(a: Totals, b: Totals) -> list[Change]:
+    """Totals that differ, of those that a lock holds."""
+    return [
+        Change(name, getattr(a, name), getattr(b, name), "total")
+        for name in (
+            "param_count", "trainable_param_count", "param_bytes", "buffer_bytes", "macs",
+            "rows_without_macs",
+        )
+        if getattr(a, name) != getattr(b, name)
+    ]  # fmt: skip
+
+
+def batch_only(a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> bool:
+    """Whether tensors differ in the size of dimension 0 and nothing else."""
+    return len(a) == len(b) and all(
+        one.name == other.name
+        and one.dtype == other.dtype
+        and len(one.shape) == len(other.shape)
+        and one.shape[1:] == other.shape[1:]
+        for one, other in zip(a, b, strict=True)
+    )
+
+
+def sizes_changed(a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> set[int] | None:
+    """Which dimensions of the first tensor differ; None where more than sizes does."""
+    if not a or not b or len(a[0].shape) != len(b[0].shape) or a[0].dtype != b[0].dtype:
+        return None
+    return {k for k, (x, y) in enumerate(zip(a[0].shape, b[0].shape, strict=True)) if x != y}
