@@ -179,6 +179,11 @@ class _Stop(Exception):
         """The step of the list in hand, on the way out."""
         self.remaining = 0
 
+    @classmethod
+    def after(cls, call: Call, step: StepSpec, walk: Walk) -> _Stop:
+        """What a step makes of its op's output fails: the op's call is at hand."""
+        return cls(step, call.name, walk, call.inputs, call.calls)
+
     @property
     def declared(self) -> str:
         return self.step.written if self.step.op == "$" else self.step.op
@@ -250,8 +255,7 @@ class _Planner(Planner):
         except (SpecError, Skip):
             if len(walk.calls) > before:
                 # it was applied, and its labels are wrong
-                call = walk.calls.pop()
-                raise _Stop(step, call.name, walk, call.inputs) from None
+                raise _Stop.after(walk.calls.pop(), step, walk) from None
             name = step.name if isinstance(step.name, str) else str(walk.frame.index)
             raise _Stop(step, name, walk) from None
         except _Stop as stop:
@@ -261,12 +265,15 @@ class _Planner(Planner):
     def _apply(
         self, step: StepSpec, name: str, sourced: Sourced, scope: Scope, walk: Walk, copy: int = 0
     ) -> Val:
-        opened = len(self.opened)
+        before, opened = len(walk.calls), len(self.opened)
         try:
             return super()._apply(step, name, sourced, scope, walk, copy)
         except TooManySteps:
             raise
         except (SpecError, Skip):
+            if len(walk.calls) > before:
+                # it was applied, and has no such element
+                raise _Stop.after(walk.calls.pop(), step, walk) from None
             inner = next(
                 (w for w in list(self.opened)[opened:] if self.opened[w].outer is walk), None
             )

@@ -141,11 +141,15 @@ def _legend(drawn: Sequence[Line]) -> list[TextLine]:
 
 
 def _totals(report: Report, width: int) -> list[TextLine]:
-    lines = [
-        *_labelled("parameters", params(report), width),
-        *_labelled("memory", memory(report), width),
-        *_labelled("MACs", macs(report), width),
-    ]
+    totals, whole = report.totals, report.stopped is None
+    lines: list[TextLine] = []
+    # of a part of a network, a sum that is 0 so far says nothing
+    if whole or totals.param_count:
+        lines += _labelled("parameters", params(report), width)
+    if whole or totals.param_bytes:
+        lines += _labelled("memory", memory(report), width)
+    if whole or totals.macs != 0:
+        lines += _labelled("MACs", macs(report), width)
     time = forward(report)
     if time is not None:
         lines += _labelled("forward", time, width)
