@@ -131,6 +131,7 @@ def dim_index(dim: int, rank: int, argument: str = "dim") -> int:
         raise ShapeError(
             f"{argument} {dim} is out of range for a tensor of {rank} dimensions",
             argument=argument,
+            help=f"its dimensions are 0 to {rank - 1}, or -1 for the last" if rank > 1 else "",
         )
     return dim + span if dim < 0 else dim
 

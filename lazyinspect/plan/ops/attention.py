@@ -16,7 +16,15 @@ from typing import Any
 
 from lazyinspect.errors import ArgumentError, ShapeError
 from lazyinspect.plan.ops import table
-from lazyinspect.plan.ops.base import Args, LayerValue, LazyOp, Op, Weight, require_at_least
+from lazyinspect.plan.ops.base import (
+    Args,
+    LayerValue,
+    LazyOp,
+    Op,
+    Weight,
+    divisors_near,
+    require_at_least,
+)
 from lazyinspect.plan.ops.layers import (
     floats,
     inferred,
@@ -39,6 +47,7 @@ def _check_heads(a: Args, width: str, heads: str) -> None:
         raise ArgumentError(
             f"expects {heads} to divide {width}, and gets {count} heads for {size} features",
             argument=heads,
+            help=divisors_near(count, size),
         )
 
 

@@ -19,6 +19,9 @@ from lazyinspect.plan.ops.operands import tensor
 from lazyinspect.plan.ops.signature import Signature, parse_signature
 from lazyinspect.shapes import Shape, TensorType, Value, is_float
 
+_FAR = 1_000
+"""How far from a number its neighbours are looked for."""
+
 Args: TypeAlias = SimpleNamespace
 """Bound arguments, defaults filled in, lists as tuples: ``a.kernel_size``."""
 
@@ -160,6 +163,18 @@ def require_at_least(a: Args, least: int, *names: str) -> None:
                 raise ArgumentError(
                     f"expects {name} of at least {least}, and gets {item}", argument=name
                 )
+
+
+def divisors_near(count: int, *sizes: int) -> str:
+    """The nearest numbers to ``count`` that divide all sizes: ``8 and 12 divide 768``."""
+    below = range(count - 1, max(count - _FAR, 0), -1)
+    above = range(count + 1, min(count + _FAR, *sizes) + 1)
+    found = (next((d for d in side if not any(s % d for s in sizes)), 0) for side in (below, above))
+    fits = [str(d) for d in found if d]
+    if not fits:
+        return ""
+    verb = "divide" if len(fits) > 1 else "divides"
+    return f"{' and '.join(fits)} {verb} {' and '.join(map(str, dict.fromkeys(sizes)))}"
 
 
 def require_floats(x: TensorType, *besides: str) -> None:

@@ -17,6 +17,7 @@ from lazyinspect.plan.ops.base import (
     Op,
     Weight,
     channels,
+    divisors_near,
     require_at_least,
     require_floats,
 )
@@ -64,10 +65,12 @@ def _check_groups(a: Args) -> None:
     for name in ("in_channels", "out_channels"):
         size = getattr(a, name)
         if size % a.groups:
+            fits = divisors_near(a.groups, a.in_channels, a.out_channels)
             raise ArgumentError(
                 f"expects {name} to be divisible by groups, and gets {size} over {a.groups}",
                 argument="groups",
-                help="groups must divide both in_channels and out_channels",
+                help="groups must divide both in_channels and out_channels"
+                + (f": {fits}" if fits else ""),
             )
 
 

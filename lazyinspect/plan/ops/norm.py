@@ -17,6 +17,7 @@ from lazyinspect.plan.ops.base import (
     Op,
     Weight,
     channels,
+    divisors_near,
     require_at_least,
     require_floats,
 )
@@ -155,6 +156,7 @@ def _check_group(a: Args) -> None:
             f"expects num_channels to be divisible by num_groups, and gets {a.num_channels} over "
             f"{a.num_groups}",
             argument="num_groups",
+            help=divisors_near(a.num_groups, a.num_channels),
         )
 
 
@@ -173,6 +175,7 @@ def _group_outputs(a: Args, value: Value) -> TensorType:
         raise ShapeError(
             f"expects channels divisible by num_groups, and gets {found} over {a.num_groups}",
             argument="num_groups",
+            help=divisors_near(a.num_groups, found),
         )
     require_floats(x)
     if x.numel == a.num_groups and (x.shape[0] * found) // a.num_groups == 1:
