@@ -1,6 +1,6 @@
 """A failure -> which sizes of which values are in the way, found by putting others in their place.
 
-A row of the op table may say so itself (``OpError.blame``). No torch here.
+What refuses [10, 1600] and takes [10, 5184] has 1600 in its way. No torch here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lazyinspect.errors import ArgumentError
 from lazyinspect.plan.frame import Val
 from lazyinspect.plan.insight.failure import Failure
+from lazyinspect.plan.insight.formulas import argument_expr, dims_read
 from lazyinspect.plan.insight.operation import Budget, Operation, Size
 from lazyinspect.plan.insight.trace import Trace
 from lazyinspect.plan.scope import evaluate
@@ -29,44 +31,45 @@ class Blamed:
     dims: tuple[int, ...]
 
 
-def blamed(failure: Failure, trace: Trace, budget: Budget) -> Iterator[Blamed]:
+def operation_of(failure: Failure, trace: Trace, budget: Budget) -> Operation | None:
+    """The step that failed, to try other sizes on; None where no op refuses anything."""
+    if failure.error is None or failure.step is None or failure.scope is None:
+        return None
+    sourced = Sourced(list(failure.operands), dict(failure.keywords))
+    return Operation(trace, failure.step, sourced, failure.scope, failure.call, budget)
+
+
+def blamed(failure: Failure, operation: Operation | None) -> Iterator[Blamed]:
     """Sizes that are in the way: those of an image's positions together, others one by one."""
-    sizes = list(dict.fromkeys(_sizes(failure, trace, budget)))
+    sizes = list(dict.fromkeys(_sizes(failure, operation)))
     if any(dim > 0 for _, dim in sizes):
         # the batch is in the way only where nothing else is
         sizes = [(value, dim) for value, dim in sizes if dim > 0]
-    images: dict[int, tuple[Val, list[int]]] = {}
+    images: dict[int, list[int]] = {}
     for value, dim in sizes:
         if value.type.rank >= 4 and dim >= 2:
-            images.setdefault(id(value), (value, []))[1].append(dim)
+            images.setdefault(id(value), []).append(dim)
     for value, dim in sizes:
-        dims = images.pop(id(value), (value, []))[1] if dim >= 2 else [dim]
-        if dim < 2 or value.type.rank < 4:
+        if value.type.rank < 4 or dim < 2:
             yield Blamed(value, (dim,))
-        elif dims:
-            yield Blamed(value, tuple(dims))
+        elif id(value) in images:
+            yield Blamed(value, tuple(images.pop(id(value))))
 
 
-def _sizes(failure: Failure, trace: Trace, budget: Budget) -> Iterator[tuple[Val, int]]:
+def _sizes(failure: Failure, operation: Operation | None) -> Iterator[tuple[Val, int]]:
     if failure.problem.code == "unmet-expect":
         yield from _unexpected(failure)
         return
-    error = failure.error
-    if error is None or failure.step is None or failure.scope is None:
+    error, step, scope = failure.error, failure.step, failure.scope
+    if error is None or step is None or scope is None or operation is None:
         return
-    tensors = failure.tensors
-    said = [
-        (tensors[index][0], dim)
-        for index, dim in error.blame
-        if index < len(tensors) and dim < tensors[index][1].rank
-    ]
-    if said:
-        yield from said
-        return
-    operation = Operation(
-        trace, failure.step, Sourced(list(failure.operands), dict(failure.keywords)),
-        failure.scope, failure.call, budget,
-    )  # fmt: skip
+    first = operation.sourced.first()
+    expr = argument_expr(step, error.argument) if isinstance(error, ArgumentError) else None
+    if first is not None and expr is not None:
+        dims = dims_read(expr, scope)
+        yield from ((first, dim) for dim in dims)
+        if dims:
+            return
     for size in _in_the_way(operation, error.message):
         yield operation.read[size.value].value, size.dim
 
@@ -86,12 +89,8 @@ def _unexpected(failure: Failure) -> Iterator[tuple[Val, int]]:
 
 def _in_the_way(operation: Operation, message: str) -> list[Size]:
     """Sizes that need only be others for the op to accept: one by one, or an image's at once."""
-    everything = [
-        Size(index, dim)
-        for index, read in enumerate(operation.read)
-        for dim in range(read.kind.rank)
-    ][:_MAX_SIZES]
-    if not everything or operation.output() is not None:
+    everything = operation.sizes[:_MAX_SIZES]
+    if not everything or operation.is_slow or operation.output() is not None:
         return []
     candidates = _candidates(operation, message)
     single = [

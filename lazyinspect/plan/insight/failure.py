@@ -54,10 +54,7 @@ class Failure:
 
     @property
     def tensors(self) -> tuple[tuple[Val, TensorType], ...]:
-        """Every tensor that the step reads, in order, with the value that it is or is part of.
-
-        ``OpError.blame`` counts operands as this does.
-        """
+        """Every tensor that the step reads, in order, with the value that it is or is part of."""
         return tuple(
             (_part(value, path), tensor)
             for value in self.values

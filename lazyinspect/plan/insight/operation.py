@@ -1,8 +1,7 @@
-"""One application of a step -> what its output sizes depend on, found by trying other sizes.
+"""A step that was applied -> the same with other sizes, types or arguments.
 
-A row of the op table is a pure function, so it can be asked: with this size of the input one
-larger, which sizes of the output change? No op needs a rule of its own here, and what is said
-about one is what it does. No torch here, but for classes without a row.
+A row of the op table is a pure function, so it can be asked as often as one likes. No torch here,
+but for classes without a row.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Any, TypeAlias
 from lazyinspect.errors import OpError, SpecError
 from lazyinspect.plan.frame import Skip, Val
 from lazyinspect.plan.insight.failure import keyed
-from lazyinspect.plan.insight.trace import Trace, picked
+from lazyinspect.plan.insight.trace import Made, Trace, picked
 from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.scope import Scope, evaluate_args
 from lazyinspect.plan.sources import Sourced
-from lazyinspect.plan.tree import Call, ParameterLeaf
-from lazyinspect.shapes import TensorType, prod
+from lazyinspect.plan.tree import Call, Leaf, ParameterLeaf
+from lazyinspect.shapes import TensorType
 from lazyinspect.spec.model import Expr, StepSpec
 
 Keys: TypeAlias = "tuple[int | str, ...]"
@@ -64,20 +63,6 @@ class Argument:
     path: tuple[int, ...]
     """Its place in nested lists."""
     value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dependence:
-    """What one size of an output follows from."""
-
-    same: Size | None = None
-    """It is this size, whatever that is."""
-    sizes: tuple[Size, ...] = ()
-    """It is computed from these."""
-    form: str = ""
-    """Of several: `x` where it is their product, `+` where it is their sum."""
-    arguments: tuple[Argument, ...] = ()
-    """It changes with these, and with no input that could be tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +127,27 @@ class Operation:
         arguments: Mapping[Argument, int] | None = None,
     ) -> Any:
         """The output's type with other sizes or arguments; None where the op refuses them."""
-        try:
-            return self.attempt(sizes or {}, arguments or {})
-        except (OpError, SpecError, Skip):
-            return None
-
-    def attempt(self, sizes: Mapping[Size, int], arguments: Mapping[Argument, int]) -> Any:
-        """The output's type with other sizes or arguments. Raises OpError, SpecError, Exhausted."""
-        self.budget.spend(1 if self.step.op in table() else _SLOW)
         kinds = [read.kind for read in self.read]
-        for size, value in sizes.items():
+        for size, value in (sizes or {}).items():
             sides = list(kinds[size.value].shape)
             sides[size.dim] = value
             kinds[size.value] = TensorType(tuple(sides), kinds[size.value].dtype)
+        return self._attempt(kinds, arguments or {})
+
+    def retyped(self, index: int, kind: TensorType) -> Any:
+        """The output's type with another type of one value; None where the op refuses it."""
+        kinds = [read.kind for read in self.read]
+        kinds[index] = kind
+        return self._attempt(kinds, {})
+
+    def _attempt(self, kinds: list[TensorType], arguments: Mapping[Argument, int]) -> Any:
+        self.budget.spend(_SLOW if self.is_slow else 1)
+        try:
+            return self._applied(kinds, arguments)
+        except (OpError, SpecError, Skip):
+            return None
+
+    def _applied(self, kinds: list[TensorType], arguments: Mapping[Argument, int]) -> Any:
         tensors = iter([kinds[place] for place in self.places])
         values = [_retyped(item, tensors) for item in self.sourced.positional]
         named = {name: _retyped(item, tensors) for name, item in self.sourced.keywords.items()}
@@ -173,119 +166,46 @@ class Operation:
         if self.call is not None and isinstance(self.call.node, ParameterLeaf):
             shape = positional[0] if isinstance(positional[0], tuple) else positional
             return TensorType(tuple(shape), self.call.output.dtype)
-        return nodes.leaves.applied(
-            self.step, self.sourced, values, named, positional, keywords
-        ).output
+        applied = nodes.leaves.applied(self.step, self.sourced, values, named, positional, keywords)
+        return applied.output
 
-    def follow(self, path: Keys, dim: int) -> Dependence:
-        """What a size of the output follows from.
+    def of(self, made: Made) -> Operation:
+        """Another step as an operation, of the same budget."""
+        return Operation(self.trace, made.step, made.sourced, made.scope, made.call, self.budget)
 
-        Args:
-            path: keys of the tensor in the output.
-        """
-        tensor = _tensor(self.output(), path)
-        size, rank = tensor.shape[dim], tensor.rank
-        everything = [
-            Size(index, place)
+    def keeps_dtype(self, path: Keys) -> Val | None:
+        """The value whose dtype a tensor of the output has, whatever that is."""
+        dtype = tensor_at(self.output(), path).dtype
+        for index, read in enumerate(self.read):
+            if read.kind.dtype != dtype:
+                continue
+            for other in ("float64", "int64", "float32", "bool", "float16"):
+                output = self.retyped(index, TensorType(read.kind.shape, other))
+                if other != dtype and output is not None:
+                    if tensor_at(output, path).dtype == other:
+                        return read.value
+                    break
+        return None
+
+    @property
+    def sizes(self) -> list[Size]:
+        """Every size that the step reads."""
+        return [
+            Size(index, dim)
             for index, read in enumerate(self.read)
-            for place in range(read.kind.rank)
+            for dim in range(read.kind.rank)
         ]
-        alike = [at for at in everything if self._value(at) == size]
-        alike.sort(key=lambda at: self._distance(at, dim, rank))
-        for at in alike:
-            if self._passes(at, alike, path, dim, size, rank):
-                return Dependence(same=at)
-        sizes = tuple(at for at in everything if self._matters((at,), path, dim, size))
-        if sizes:
-            return Dependence(sizes=sizes, form=self._form(sizes, path, dim, size))
-        return Dependence(arguments=tuple(self._deciding(path, dim, size, everything)))
 
-    def _value(self, at: Size) -> int:
+    def value(self, at: Size) -> int:
         return self.read[at.value].kind.shape[at.dim]
 
-    def _distance(self, at: Size, dim: int, rank: int) -> tuple[int, int]:
-        """The likeliest first: the same place from the front or the back, of the first value."""
-        from_back = (self.read[at.value].kind.rank - at.dim) - (rank - dim)
-        return min(abs(at.dim - dim), abs(from_back)), at.value
-
-    def _passes(
-        self, at: Size, alike: Sequence[Size], path: Keys, dim: int, size: int, rank: int
-    ) -> bool:
-        """Whether the output's size is this one, alone or with those that must equal it."""
-        found = self._tries((at,), path, dim, size)
-        if found:
-            return all(given == came for given, came in found)
-        back = self.read[at.value].kind.rank - at.dim
-        level = [x for x in alike if self.read[x.value].kind.rank - x.dim == back]
-        for group in (level, list(alike)):
-            if len(group) < 2:
-                continue
-            found = self._tries(group, path, dim, size)
-            if found:
-                return all(given == came for given, came in found)
-        # a size that the author gave as well (BatchNorm2d: 64) has to change with it
-        value = self._value(at)
-        for argument in self.arguments:
-            if argument.value == value and value > 0:
-                tried = [
-                    (new, _size(self.output({at: new}, {argument: new}), path, dim))
-                    for new in (value + 1, 2 * value)
-                ]
-                accepted = [(new, came) for new, came in tried if came is not None]
-                if accepted and all(new == came for new, came in accepted):
-                    return True
-        return False
-
-    def _form(self, sizes: tuple[Size, ...], path: Keys, dim: int, size: int) -> str:
-        """How the output's size is made of several: `x` or `+`, and nothing where neither holds."""
-        values = [self._value(at) for at in sizes]
-        tried = [(v, self._tries((at,), path, dim, v)) for at, v in zip(sizes, values, strict=True)]
-        changes = [(before, *change) for before, found in tried for change in found]
-        if prod(values) == size and all(c * v == size * given for v, given, c in changes):
-            return "x"
-        if sum(values) == size and all(c == size + given - v for v, given, c in changes):
-            return "+"
-        return ""
-
-    def _matters(self, group: Sequence[Size], path: Keys, dim: int, size: int) -> bool:
-        """Whether the output's size changes with these."""
-        before = self._value(group[0])
-        return any(came != size for _, came in self._tries(group, path, dim, before))
-
-    def _tries(
-        self, group: Sequence[Size], path: Keys, dim: int, before: int
-    ) -> list[tuple[int, int]]:
-        """Other values of sizes, and what the output's size is with each that is accepted."""
-        found = []
-        for value in dict.fromkeys((before + 1, 2 * before, before + 2, 3 * before)):
-            if value == before:
-                continue
-            output = self.output(dict.fromkeys(group, value))
-            came = _size(output, path, dim)
-            if came is not None:
-                found.append((value, came))
-        return found
-
-    def _deciding(
-        self, path: Keys, dim: int, size: int, everything: Sequence[Size]
-    ) -> Iterator[Argument]:
-        """Arguments with which the output's size changes, the one that it equals first."""
-        for argument in sorted(self.arguments, key=lambda a: a.value != size):
-            value = argument.value
-            tries = [t for t in (value + 1, 2 * value, value + 2, 3 * value) if t != value]
-            came = [_size(self.output(None, {argument: t}), path, dim) for t in tries]
-            if any(c is not None and c != size for c in came):
-                yield argument
-                continue
-            if any(c is not None for c in came) or value < 1:
-                continue
-            # sizes of a view have to fit its input: both at once
-            together = (
-                _size(self.output({at: 2 * self._value(at)}, {argument: 2 * value}), path, dim)
-                for at in everything
-            )
-            if value == size and any(c == 2 * size for c in together):
-                yield argument
+    @property
+    def is_slow(self) -> bool:
+        """Whether a trial runs code of a class without a row: as few as can be."""
+        node = None if self.call is None else self.call.node
+        if isinstance(node, Leaf):
+            return node.op is None
+        return node is None and self.step.op not in table() and self.step.op != "use"
 
 
 def _vals(operands: Iterable[Any]) -> Iterator[Val]:
@@ -333,20 +253,12 @@ def _replaced(value: Any, path: Sequence[int], new: int) -> Any:
     return tuple(items)
 
 
-def _tensor(kind: Any, path: Keys) -> TensorType:
+def tensor_at(kind: Any, path: Keys) -> TensorType:
+    """The tensor that keys take of an output's type."""
     for key in path:
         kind = kind[key]
     assert isinstance(kind, TensorType)
     return kind
-
-
-def _size(kind: Any, path: Keys, dim: int) -> int | None:
-    """One size of an output; None where it is not there."""
-    try:
-        tensor = _tensor(kind, path)
-        return tensor.shape[dim]
-    except (AssertionError, IndexError, KeyError, TypeError):
-        return None
 
 
 def expression(step: StepSpec, argument: Argument) -> Expr | None:

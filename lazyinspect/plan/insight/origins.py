@@ -7,29 +7,32 @@ by trying (operation.py); where that shows nothing, the trail ends at the step, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from lazyinspect.errors import Mark, Problem, Span, SpecError
+from lazyinspect.errors import ArgumentError, Mark, Problem, Span, SpecError
 from lazyinspect.plan.frame import Skip, Val
-from lazyinspect.plan.insight.blame import Blamed, blamed
+from lazyinspect.plan.insight import formulas
+from lazyinspect.plan.insight.blame import blamed, operation_of
+from lazyinspect.plan.insight.dependence import Dependence, dependence_of
 from lazyinspect.plan.insight.failure import Failure
+from lazyinspect.plan.insight.kinds import kind_spans
 from lazyinspect.plan.insight.operation import (
     Argument,
     Budget,
-    Dependence,
     Exhausted,
+    Keys,
     Operation,
     Size,
     expression,
+    tensor_at,
 )
-from lazyinspect.plan.insight.trace import Made, Trace, Uses
+from lazyinspect.plan.insight.trace import Made, Trace, Uses, picked
 from lazyinspect.plan.scope import Scope, evaluate
 from lazyinspect.plan.tree import InputType
-from lazyinspect.shapes import TensorType, format_shape
-from lazyinspect.spec.formula import Formula, FormulaError
-from lazyinspect.spec.model import Expr
+from lazyinspect.shapes import format_shape
 
 MAX_SPANS = 4
 TRIALS = 5_000
@@ -45,7 +48,6 @@ _UNITS = {
     "d_model": "features",
     "num_features": "features",
 }
-_SHAPE = re.compile(r"shape\s*\(\s*(-?\d+)\s*\)")
 
 
 def explain_origins(found: Sequence[Failure], inputs: tuple[InputType, ...]) -> list[Problem]:
@@ -55,18 +57,34 @@ def explain_origins(found: Sequence[Failure], inputs: tuple[InputType, ...]) -> 
     for failure in found:
         spans: tuple[Span, ...] = ()
         if failure.trace is not None and not failure.problem.spans:
-            spans = Origins(failure.trace, inputs, budget).spans(failure)
-        problems.append(replace(failure.problem, spans=spans) if spans else failure.problem)
+            with suppress(Exception):  # an insight that fails is left out: the problem is right
+                spans = Origins(failure, failure.trace, inputs, budget).spans()
+        problem = failure.problem
+        problems.append(replace(problem, spans=spans or problem.spans, found=_found(failure)))
     return problems
+
+
+def _found(failure: Failure) -> str:
+    """What stands beside the caret: of a refused argument, what its formula reads."""
+    error, problem = failure.error, failure.problem
+    if problem.found or not isinstance(error, ArgumentError):
+        return problem.found
+    if failure.step is None or failure.scope is None:
+        return ""
+    expr = formulas.argument_expr(failure.step, error.argument)
+    return "" if expr is None else formulas.said(expr, failure.scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """One place on a trail."""
 
-    span: Span
+    mark: Mark
+    text: str
     depth: int
     """How far back: 0 is the nearest cause."""
+    after: str = ""
+    """What became of it on the way to the nearest cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,42 +97,56 @@ class _Change:
 
 
 class Origins:
-    """Follows sizes back to where they come from.
+    """Follows the sizes of one failure back to where they come from.
 
     Args:
+        failure: what is to be explained.
         trace: who made each value.
         inputs: of the network, as planned.
         budget: how much may be tried.
     """
 
-    def __init__(self, trace: Trace, inputs: tuple[InputType, ...], budget: Budget) -> None:
+    def __init__(
+        self, failure: Failure, trace: Trace, inputs: tuple[InputType, ...], budget: Budget
+    ) -> None:
+        self.failure = failure
         self.trace = trace
         self.inputs = inputs
         self.budget = budget
         self._operations: dict[Made, Operation] = {}
-        self._followed: dict[tuple[Made, tuple[int | str, ...], int], Dependence] = {}
+        self._followed: dict[tuple[Made, Keys, int], Dependence] = {}
 
-    def spans(self, failure: Failure) -> tuple[Span, ...]:
+    def spans(self) -> tuple[Span, ...]:
         """Places that explain the failure, the nearest causes first."""
-        found: list[Found] = []
+        found: dict[tuple[Mark, str], Found] = {}
         try:
-            for item in blamed(failure, self.trace, self.budget):
-                found.extend(self.trail(item))
+            for place in self._places():
+                known = found.get((place.mark, place.text))
+                if known is None or (place.after and not known.after):
+                    found[place.mark, place.text] = place
         except Exhausted:
             pass  # what was found until then is as true as before
-        found.sort(key=lambda place: place.depth)
-        unique = list(dict.fromkeys(place.span for place in found))
-        return tuple(unique[:MAX_SPANS])
+        places = sorted(found.values(), key=lambda place: place.depth)
+        return tuple([Span(place.mark, place.text + place.after) for place in places[:MAX_SPANS]])
 
-    def trail(self, item: Blamed) -> Iterator[Found]:
-        """Where what is to blame comes from."""
-        if item.dims:
-            yield from self._sizes(item.value, item.dims, (), 0)
+    def _places(self) -> Iterator[Found]:
+        operation = operation_of(self.failure, self.trace, self.budget)
+        sizes = False
+        for item in blamed(self.failure, operation):
+            for place in self._sizes(item.value, item.dims, (), 0):
+                sizes = True
+                yield place
+        if operation is not None and not sizes:
+            for span in kind_spans(self.failure, self.trace, self.inputs, operation):
+                yield Found(span.mark, span.text, 0)
 
     def _sizes(self, value: Val, dims: tuple[int, ...], uses: Uses, depth: int) -> Iterator[Found]:
         """Where sizes of one tensor come from; of several, where it is the same place."""
+        if depth > MAX_SPANS:
+            return
         changes: list[_Change] = []
         while True:
+            self.budget.spend(1)
             value, uses, made = self.trace.settled(value, uses)
             sizes = tuple(value.type.shape[dim] for dim in dims)
             if made is None:
@@ -136,8 +168,9 @@ class Origins:
                 before = tuple(source.kind.shape[dim] for dim in dims)
                 changes.append(_Change(made.step.mark, before, sizes))
                 if len(changes) == 1:
-                    text = f"{_by(before)} -> {_by(sizes)} here"
-                    yield Found(Span(made.step.mark, text + _where(uses)), depth)
+                    text = f"{_by(before)} -> {_by(sizes)} "
+                    text += "in an earlier copy" if self._earlier(made, uses) else "here"
+                    yield Found(made.step.mark, text + self._where(uses), depth)
                     depth += 1
                 value = source.value
                 continue
@@ -145,36 +178,56 @@ class Origins:
                 for dim in dims:
                     yield from self._sizes(value, (dim,), uses, depth)
                 return
-            yield from self._made(made, follow, sizes, changes, uses, depth)
+            yield from self._made(made, value.path, dims, follow, changes, uses, depth)
             return
 
     def _made(
         self,
         made: Made,
+        path: Keys,
+        dims: tuple[int, ...],
         follow: list[Dependence],
-        sizes: tuple[int, ...],
         changes: list[_Change],
         uses: Uses,
         depth: int,
     ) -> Iterator[Found]:
         """A step that made sizes: of several others, of an argument, or by what it is."""
         operation = self._operation(made)
+        sizes = tuple(tensor_at(made.call.output, path).shape[dim] for dim in dims)
         first = follow[0]
         after = _afterwards(changes)
+        here = self._here(made, uses)
         if first.sizes:
-            text = f"{sizes[0]}, from here"
+            text = str(sizes[0])
             if first.form:
                 parts = [operation.read[at.value].kind.shape[at.dim] for at in first.sizes]
-                text = f"{sizes[0]} = {f' {first.form} '.join(map(str, parts))}, from here"
-            yield Found(Span(made.step.mark, text + after + _where(uses)), depth)
-            for index, dims in _groups(operation, first.sizes):
+                text += f" = {f' {first.form} '.join(map(str, parts))}"
+            yield Found(made.step.mark, f"{text}, {here}{self._where(uses)}", depth, after)
+            for index, dims in islice(_groups(operation, first.sizes), MAX_SPANS):
                 yield from self._sizes(operation.read[index].value, dims, uses, depth + 1)
         elif first.arguments:
             arguments = [dependence.arguments[0] for dependence in follow]
             yield from self._argument(made, arguments, sizes, after, uses, depth)
         else:
-            text = f"{_by(sizes)}, from here{after}{_where(uses)}"
-            yield Found(Span(made.step.mark, text), depth)
+            module, arguments = self._of_module(made, path, dims)
+            if module is not None:
+                yield from self._argument(module, arguments, sizes, after, uses, depth)
+                return
+            yield Found(made.step.mark, f"{_by(sizes)}, {here}{self._where(uses)}", depth, after)
+
+    def _of_module(
+        self, made: Made, path: Keys, dims: tuple[int, ...]
+    ) -> tuple[Made | None, list[Argument]]:
+        """Of a `use:`, the step of the module, where its arguments alone make these sizes."""
+        if made.module is None:
+            return None, []
+        first = self.trace.settled(picked(made.module, path), ())[2]
+        if not isinstance(first, Made):
+            return None, []
+        follow = [self._follow(first, path, dim) for dim in dims]
+        if not all(dependence.arguments for dependence in follow):
+            return None, []
+        return first, [dependence.arguments[0] for dependence in follow]
 
     def _argument(
         self,
@@ -191,17 +244,19 @@ class Origins:
         mark = made.step.mark if expr is None else expr.mark
         values = tuple(argument.value for argument in arguments)
         unit = _UNITS.get(first.name, "") if len(sizes) == 1 else ""
-        text = f"{_by(sizes)}{' ' if unit else ''}{unit}, from here"
-        said = _formula(expr, made.scope) if expr is not None else ""
+        text = f"{_by(sizes)}{' ' if unit else ''}{unit}, {self._here(made, uses)}"
+        said = formulas.said(expr, made.scope) if expr is not None else ""
         if said:
             text += f": {first.name} = {said}" if first.name else f": {said}"
         elif first.name:
-            text += f": {first.name}" + ("" if values == sizes else f" = {_by(values[:1])}")
-        yield Found(Span(mark, text + after + _where(uses)), depth)
-        for dims in _dims_read(expr, made.scope):
-            source = made.sourced.first()
-            if source is not None:
-                yield from self._sizes(source, dims, uses, depth + 1)
+            text += f": {first.name}"
+            if values != sizes:
+                text += f" is {values[0]}"
+        yield Found(mark, text + self._where(uses), depth, after)
+        source = made.sourced.first()
+        if expr is not None and source is not None:
+            for dim in formulas.dims_read(expr, made.scope):
+                yield from self._sizes(source, (dim,), uses, depth + 1)
 
     def _input(
         self,
@@ -215,24 +270,41 @@ class Origins:
         if index >= len(self.trace.spec.inputs):
             return  # it was asked for on the command line, of a file without `input:`
         entry, planned = self.trace.spec.inputs[index], self.inputs[index]
-        expr = entry.shape
-        of = "the input" if len(self.inputs) == 1 else f"the input `{entry.name}`"
-        many = "s" if len(dims) > 1 else ""
-        text = f"{_by(sizes)}, dimension{many} {' and '.join(map(str, dims))} of {of}"
+        expr, mark = entry.shape, entry.shape.mark
+        text = f"{_by(sizes)}, from the input"
+        if len(self.inputs) > 1:
+            text += f" `{entry.name}`"
         scope = Scope(self.trace.params)
         try:
             written = evaluate(expr, scope)
         except (SpecError, Skip):
             written = None
         if written != planned.type.shape:
-            text += f", which is {format_shape(planned.type.shape)} here"
-        elif isinstance(expr.value, tuple):
+            text += f", given as {format_shape(planned.type.shape)}"
+        if isinstance(expr.value, tuple) and len(expr.value) == planned.type.rank:
             items = [expr.value[dim] for dim in dims]
-            said = dict.fromkeys(filter(None, (_formula(item, scope) for item in items)))
-            text += "".join(f": {item}" for item in said) if len(said) == 1 else ""
-            if len(items) == 1:
-                expr = items[0]
-        yield Found(Span(expr.mark, text + _afterwards(changes)), depth)
+            mark = _across(items[0].mark, items[-1].mark)
+            said = dict.fromkeys(filter(None, (formulas.said(item, scope) for item in items)))
+            if written == planned.type.shape and len(said) == 1:
+                text += f": {next(iter(said))}"
+        yield Found(mark, text, depth, _afterwards(changes))
+
+    def _earlier(self, made: Made, uses: Uses) -> bool:
+        """Whether this is the step that failed, in a copy before it."""
+        step = self.failure.step
+        return not uses and step is not None and made.step.mark == step.mark
+
+    def _here(self, made: Made, uses: Uses) -> str:
+        return "from an earlier copy" if self._earlier(made, uses) else "from here"
+
+    def _where(self, uses: Uses) -> str:
+        """Which use of a block is meant, where the trail has entered one."""
+        if not uses:
+            return ""
+        step = uses[-1].step
+        if step.mark in self.failure.problem.used_at:
+            return ", in an earlier copy"
+        return f", in the {step.op} of line {step.mark.line}"
 
     def _operation(self, made: Made) -> Operation:
         found = self._operations.get(made)
@@ -242,11 +314,11 @@ class Origins:
             )
         return found
 
-    def _follow(self, made: Made, path: tuple[int | str, ...], dim: int) -> Dependence:
+    def _follow(self, made: Made, path: Keys, dim: int) -> Dependence:
         key = (made, path, dim)
         found = self._followed.get(key)
         if found is None:
-            found = self._followed[key] = self._operation(made).follow(path, dim)
+            found = self._followed[key] = dependence_of(self._operation(made), path, dim)
         return found
 
 
@@ -274,12 +346,11 @@ def _by(sizes: Sequence[int]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def _where(uses: Uses) -> str:
-    """Which use of a block is meant, where the trail has entered one."""
-    if not uses:
-        return ""
-    step = uses[-1].step
-    return f", in the {step.op} of line {step.mark.line}"
+def _across(first: Mark, last: Mark) -> Mark:
+    """From one place to another of the same line."""
+    if first.line != last.line or last.column < first.column:
+        return first
+    return replace(first, length=last.column + last.length - first.column)
 
 
 def _afterwards(changes: Sequence[_Change]) -> str:
@@ -288,44 +359,3 @@ def _afterwards(changes: Sequence[_Change]) -> str:
     if len(steps) > 4:
         steps = [*steps[:2], "...", steps[-1]]
     return f"; then {', '.join(steps)}" if steps else ""
-
-
-def _formula(expr: Expr, scope: Scope) -> str:
-    """A formula with the values of the names in it: ``$4*c with c = 64``; empty for a constant."""
-    if not isinstance(expr.value, Formula):
-        return ""
-    values = []
-    for name in sorted(expr.value.names, key=expr.value.text.find):
-        try:
-            if name == "shape":
-                dims = dict.fromkeys(_SHAPE.findall(expr.value.text))
-                values += [f"shape({dim}) = {scope.shape(int(dim))}" for dim in dims]
-                continue
-            value = scope.name(name)
-        except (FormulaError, Skip):
-            continue
-        if value is None or isinstance(value, (bool, int, float)):
-            text = {None: "null", True: "true", False: "false"}.get(value) if (
-                value is None or isinstance(value, bool)
-            ) else str(value)  # fmt: skip
-            values.append(f"{name} = {text}")
-    text = f"${expr.value.text}"
-    return f"{text} with {', '.join(values)}" if values else text
-
-
-def _dims_read(expr: Expr | None, scope: Scope) -> Iterator[tuple[int, ...]]:
-    """Dimensions of the first source that a formula reads."""
-    first = scope.first
-    if expr is None or not isinstance(expr.value, Formula) or type(first) is not TensorType:
-        return
-    names = expr.value.names
-    dims: list[int] = []
-    if "cin" in names and first.rank > 1:
-        dims.append(1)
-    if "last" in names and first.rank:
-        dims.append(first.rank - 1)
-    for text in _SHAPE.findall(expr.value.text):
-        if -first.rank <= int(text) < first.rank:
-            dims.append(int(text) % first.rank)
-    for dim in dict.fromkeys(dims):
-        yield (dim,)

@@ -37,6 +37,8 @@ class Made:
     scope: Scope
     call: Call
     """With the node that it became."""
+    module: Val | None = None
+    """Of a `use:`, what the module gave where it was applied first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,6 +282,7 @@ class _Nodes(Nodes):
         return value
 
     def _use(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
+        scope = Scope(walk.params, None, walk.i)
         try:
             value = super()._use(step, name, sourced, walk)
         except OpError as error:
@@ -288,13 +291,13 @@ class _Nodes(Nodes):
             self.recorder.record(
                 Failure(
                     Problem("", ""), error, step, tuple(sourced.positional), sourced.keywords,
-                    walk, Scope(walk.params, None, walk.i), self.trace, call,
+                    walk, scope, self.trace, call,
                 )
             )  # fmt: skip
             raise
-        self.trace.made[value.frame, value.slot] = Made(
-            step, sourced, Scope(walk.params, None, walk.i), walk.calls[-1]
-        )
+        module = lookup(step.args.positional[0].constant, step.mark, walk)
+        made = Made(step, sourced, scope, walk.calls[-1], module)
+        self.trace.made[value.frame, value.slot] = made
         return value
 
 
