@@ -35,6 +35,8 @@ from lazyinspect.plan.tree import InputType
 from lazyinspect.shapes import format_shape
 
 MAX_SPANS = 4
+_LONG = 40
+"""Characters that the sizes on the way may take."""
 TRIALS = 5_000
 """Applications of an op, for all failures of a spec: about a tenth of a second."""
 
@@ -292,7 +294,9 @@ class Origins:
     def _earlier(self, made: Made, uses: Uses) -> bool:
         """Whether this is the step that failed, in a copy before it."""
         step = self.failure.step
-        return not uses and step is not None and made.step.mark == step.mark
+        if uses or step is None or self.failure.error is None:
+            return False  # an `expect:` is about the step's own output
+        return made.step.mark == step.mark
 
     def _here(self, made: Made, uses: Uses) -> str:
         return "from an earlier copy" if self._earlier(made, uses) else "from here"
@@ -356,6 +360,6 @@ def _across(first: Mark, last: Mark) -> Mark:
 def _afterwards(changes: Sequence[_Change]) -> str:
     """What became of sizes on the way from here to the nearest change, which has its own place."""
     steps = [f"{_by(change.after)} (line {change.mark.line})" for change in reversed(changes[1:])]
-    if len(steps) > 4:
-        steps = [*steps[:2], "...", steps[-1]]
+    if len(steps) > 3 or len(", ".join(steps)) > _LONG:
+        steps = [steps[0], "...", steps[-1]]
     return f"; then {', '.join(steps)}" if steps else ""
