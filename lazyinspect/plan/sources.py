@@ -244,8 +244,7 @@ def lookup_prev(walk: Walk, mark: Mark) -> Val:
                 "there is no `prev` here: the step before has both `if:` and `from:`, and these "
                 "steps are given no source",
                 mark,
-                help="write `from: prev` beside the `Sequential` that they stand in, or name a "
-                "label here",
+                help="name a label here, or give the `Sequential` around it a `from:`",
             )
         )
     if walk.unpacked is not None:
