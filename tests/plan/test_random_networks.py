@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import torch
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 from plans import plan_of
 from reference import forward
 
+from lazyinspect.errors import NetworkError
 from lazyinspect.probe import materialised
 
 WIDTH = 4
@@ -218,3 +220,45 @@ def test_rows_sum_to_their_container_at_every_depth(spec: dict[str, Any]) -> Non
         assert row.param_count == sum(r.param_count for r in below)
         assert row.param_bytes == sum(r.param_bytes for r in below)
         assert row.macs == sum(r.macs or 0 for r in below)
+
+
+@given(spec=specs(), place=st.integers(0, 30))
+@settings(networks, max_examples=120)
+def test_rows_before_a_failure_are_those_of_the_network_without_it(
+    spec: dict[str, Any], place: int
+) -> None:
+    before, *after = as_text(spec).split('"Tanh": null')
+    assume(after)
+    place %= len(after)
+
+    def with_linear(features: int) -> str:
+        steps = ['"Tanh": null'] * len(after)
+        steps[place] = f'"Linear": [{features}, {WIDTH}]'
+        return before + "".join(step + text for step, text in zip(steps, after, strict=True))
+
+    good = plan_of(with_linear(WIDTH)).rows
+    failing = next((k for k, row in enumerate(good) if row.declared == "Linear"), None)
+    assume(failing is not None)
+    assert failing is not None
+    try:
+        plan_of(with_linear(WIDTH + 1), insight=False)
+    except NetworkError as error:
+        part = error.partial
+    done = [row for row in good[:failing] if row.kind != "container"]
+    if not done:
+        assert part is None
+        return
+    *rows, last = part.layers
+    assert [(row.path, row.depth, row.place) for row in part.layers] == [
+        (row.path, row.depth, row.place) for row in good[: failing + 1]
+    ]
+    assert (last.status, last.inputs) == ("failed", good[failing].inputs)
+    for row, whole in zip(rows, good, strict=False):
+        if row.status == "ok":
+            # a label that is read later makes a Graph of a Sequential
+            assert replace(row, type=whole.type) == whole
+        else:
+            assert (row.status, row.kind) == ("unfinished", "container")
+            assert row.inputs == whole.inputs
+    assert part.totals.param_count == sum(row.param_count for row in done)
+    assert part.totals.macs == sum(row.macs or 0 for row in done)
