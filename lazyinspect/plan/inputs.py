@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lazyinspect.errors import Mark, Problem, SpecError
+from lazyinspect.errors import Problem, SpecError
 from lazyinspect.plan.parameters import frozen
 from lazyinspect.plan.scope import Scope, evaluate
 from lazyinspect.plan.tree import Call, InputType, Leaf
 from lazyinspect.shapes import TensorType
 from lazyinspect.spec.formula import describe
-from lazyinspect.spec.model import Spec
+from lazyinspect.spec.model import Expr, Spec
 from lazyinspect.spec.names import did_you_mean
 
 _UNBATCHED = re.compile(r"(Conv|ConvTranspose|Pool|Pad|InstanceNorm|MaxUnpool)([123])d\Z")
@@ -36,7 +36,7 @@ def network_inputs(
     scope = Scope(params, None, None, "an input's shape is known before any input flows")
     inputs = []
     for entry in spec.inputs:
-        where: Mark | None = entry.shape.mark
+        where: Expr | None = entry.shape
         if entry.name in given:
             shape, where = given[entry.name], None
         else:
@@ -48,6 +48,7 @@ def network_inputs(
                     "bad-input",
                     f"`high:` takes an integer of 1 or more, and gets {describe(high)}",
                     entry.high.mark,
+                    help="random integers are drawn from 0 to `high` - 1",
                 )
             )
         inputs.append(_input(entry.name, shape, entry.dtype or dtype, high, batch, where))
@@ -85,20 +86,26 @@ def _given_shapes(spec: Spec, shapes: Any) -> dict[str, Any]:
 
 
 def _input(
-    name: str, shape: Any, dtype: str, high: int | None, batch: int | None, mark: Mark | None
+    name: str, shape: Any, dtype: str, high: int | None, batch: int | None, written: Expr | None
 ) -> InputType:
     if isinstance(shape, tuple) and batch is not None:
         shape = (batch, *shape[1:])
-    if not isinstance(shape, tuple) or any(type(s) is not int or s < 0 for s in shape):
-        bad = shape if not isinstance(shape, tuple) else next(
-            s for s in shape if type(s) is not int or s < 0
-        )  # fmt: skip
+    sizes = shape if isinstance(shape, tuple) else (shape,)
+    for place, size in enumerate(sizes):
+        if isinstance(shape, tuple) and type(size) is int and size >= 0:
+            continue
+        mark = None if written is None else written.mark
+        if written is not None and isinstance(written.value, tuple) and isinstance(shape, tuple):
+            mark = written.value[place].mark
+        whole = type(size) is float and size.is_integer() and size >= 0
         raise SpecError(
             Problem(
                 "bad-input",
-                f"a shape is a list of sizes, and that of `{name}` holds {describe(bad)}",
+                f"a shape is a list of sizes, and that of `{name}` holds {describe(size)}",
                 mark,
-                help="write for instance [1, 3, 224, 224]; in a formula, divide with `//`",
+                help=f"write `{int(size)}`; in a formula, divide with `//`"
+                if whole
+                else "write for instance [1, 3, 224, 224]",
             )
         )
     return InputType(name, TensorType(shape, dtype), high)

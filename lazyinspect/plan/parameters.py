@@ -41,29 +41,42 @@ def network_params(spec: Spec, variant: str | None, overrides: Mapping[str, Any]
                             spec.params[name].mark, help=f"of --set {name}=VALUE")
                 )  # fmt: skip
     scope = Scope({}, None, None, "the network's own parameters are bound before any input flows")
+    missing = [
+        Problem(
+            "missing-parameter",
+            f"the parameter `{name}` has no default and no value",
+            param.mark,
+            help=_missing_help(spec, name),
+        )
+        for name, param in spec.params.items()
+        if param.required and name not in given and name not in replaced
+    ]
+    if missing:
+        raise SpecError(missing)
     bound = bind_params(spec.params, given, scope, replaced)
     problems = []
     for name, param in spec.params.items():
-        if name not in bound:
-            problems.append(
-                Problem(
-                    "missing-parameter",
-                    f"the parameter `{name}` has no default and no value",
-                    param.mark,
-                    help=f"run with --set {name}=VALUE, or choose a variant that sets it",
-                )
-            )
-        elif param.required and type_problem(param.required, bound[name]):
+        problem = type_problem(param.required, bound[name]) if param.required else None
+        if problem:
+            where = replaced[name].mark if name in replaced else param.mark
             problems.append(
                 Problem(
                     "bad-argument",
-                    f"the parameter `{name}` {type_problem(param.required, bound[name])}",
-                    param.mark,
+                    f"the parameter `{name}` {problem}",
+                    where,
+                    help=f"line {param.mark.line} declares it: {name}: {param.required}",
                 )
             )
     if problems:
         raise SpecError(problems)
     return bound
+
+
+def _missing_help(spec: Spec, name: str) -> str:
+    setting = [variant for variant, values in spec.variants.items() if name in values]
+    return f"run with --set {name}=VALUE" + (
+        f", or with --variant {setting[0]}, which sets it" if setting else ""
+    )
 
 
 def _variant(spec: Spec, variant: str | None) -> Mapping[str, Expr]:

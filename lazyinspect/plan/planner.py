@@ -16,6 +16,7 @@ from lazyinspect.errors import Mark, OpError, Problem, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.arguments import flowing, op_problem
 from lazyinspect.plan.checks import TooManySteps, count, holds, require_few
+from lazyinspect.plan.elsewhere import Elsewhere
 from lazyinspect.plan.frame import Block, Frame, Skip, Val
 from lazyinspect.plan.labels import (
     bind,
@@ -26,7 +27,6 @@ from lazyinspect.plan.labels import (
     poison,
     step_name,
 )
-from lazyinspect.plan.lint import label_lines
 from lazyinspect.plan.nodes import Nodes
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.scope import LayerArg, Scope, evaluate
@@ -60,7 +60,8 @@ class Planner:
         self.spec = spec
         self.problems: list[Problem] = []
         self.nodes = Nodes(spec, resolver, known, self)
-        self._spec = spec
+        self._elsewhere = Elsewhere(spec)
+        self._bodies: list[GraphSpec] = []
         self.count = 0
         """Steps planned so far, a shared block's once."""
 
@@ -93,13 +94,14 @@ class Planner:
             The graph and its call; None where a problem was found.
         """
         before = len(self.problems)
+        self._bodies.append(body)
         frame = Frame(None, Block(), declared, inputs, mark, is_block=True)
         values = [Val(frame, slot, value) for slot, value in enumerate(types)]
         frame.keys.update(zip(inputs, values, strict=True))
         first = values[0] if values else None
         walk = Walk(frame, params, first, first, i)
-        self.steps(body.layers, walk)
         try:
+            self.steps(body.layers, walk)
             output = self._output(body.output, walk)
             types_out = src.type_of(output) if not isinstance(output, dict) else {
                 key: src.type_of(value) for key, value in output.items()
@@ -111,8 +113,10 @@ class Planner:
         except Skip:
             return None, None
         except SpecError as error:
-            self.problems.extend(error.problems)
+            self._report(error.problems)
             return None, None
+        finally:
+            self._bodies.pop()
         if len(self.problems) > before:
             return None, None
         graph = frame.freeze()
@@ -120,6 +124,10 @@ class Planner:
         call = Call("", graph, tensors, types_out, 0, mark, tuple(walk.calls))
         _settle(call)
         return graph, call
+
+    def _report(self, problems: tuple[Problem, ...]) -> None:
+        """Note problems of the body in hand; of an unknown name, where the file has it."""
+        self.problems.extend(self._elsewhere.told(each, self._bodies) for each in problems)
 
     def _output(self, output: OutputSpec | None, walk: Walk) -> Any:
         if output is None:
@@ -147,21 +155,8 @@ class Planner:
             except TooManySteps:
                 raise
             except SpecError as error:
-                self.problems.extend(self._defined_later(error.problems))
+                self._report(error.problems)
             poison(step, walk)
-
-    def _defined_later(self, problems: tuple[Problem, ...]) -> Iterator[Problem]:
-        """The problems; of an unknown label that stands further down, where."""
-        for problem in problems:
-            mark = problem.mark
-            if problem.code != "unknown-label" or mark is None:
-                yield problem
-                continue
-            text = mark.source.lines[mark.line - 1][mark.column - 1 :][: mark.length]
-            lines = label_lines(self._spec).get(text.strip("'\""), ())
-            below = [line for line in lines if line > mark.line]
-            help = f"it stands at line {below[0]}: a step reads what is above it" if below else ""
-            yield replace(problem, help=help or problem.help)
 
     def _splice(self, step: StepSpec, walk: Walk) -> None:
         assert step.body is not None

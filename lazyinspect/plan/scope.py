@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lazyinspect.errors import Problem, SpecError
@@ -27,10 +27,15 @@ class LayerArg:
 class Scope:
     """Names of formulas: parameters, ``i``, and sizes of a step's first source."""
 
-    __slots__ = ("first", "i", "params", "where")
+    __slots__ = ("first", "i", "later", "params", "where")
 
     def __init__(
-        self, params: Mapping[str, Any], first: Any = None, i: int | None = None, where: str = ""
+        self,
+        params: Mapping[str, Any],
+        first: Any = None,
+        i: int | None = None,
+        where: str = "",
+        later: Collection[str] = (),
     ) -> None:
         self.params = params
         self.first = first
@@ -38,6 +43,8 @@ class Scope:
         self.i = i
         self.where = where
         """Why there is no first source, for the message."""
+        self.later = later
+        """Parameters that are bound after the one in hand."""
 
     def name(self, name: str) -> Any:
         if name in self.params:
@@ -58,6 +65,11 @@ class Scope:
             if not tensor.rank:
                 raise FormulaError("`last` is the last size, and the first source has none")
             return tensor.shape[-1]
+        if name in self.later:
+            raise FormulaError(
+                f"`{name}` is not known yet: a parameter may use those above it",
+                help=f"move `{name}` up",
+            )
         known = [*self.params, "cin", "last", "i"]
         raise FormulaError(
             f"there is no parameter `{name}` here",
@@ -105,12 +117,24 @@ def evaluate(expr: Expr, scope: Scope) -> Any:
         try:
             return value.program(scope)
         except FormulaError as error:
-            raise SpecError(formula_problem(error, expr.mark)) from None
+            problem = formula_problem(error, expr.mark)
+            raise SpecError(replace(problem, found=_values(value, scope))) from None
     if isinstance(value, tuple):
         return tuple(evaluate(item, scope) for item in value)
     assert isinstance(value, LayerExpr)
     positional, keywords = evaluate_args(value.args, scope)
     return LayerArg(value.op, positional, tuple(keywords.items()))
+
+
+def _values(formula: Formula, scope: Scope) -> str:
+    """What the names of a formula that fails stood for; empty where one stands for nothing."""
+    known = []
+    for name in sorted(formula.names - {"shape"}):
+        try:
+            known.append(f"{name} is {describe(scope.name(name))}")
+        except (FormulaError, Skip):
+            return ""
+    return ", ".join(known)
 
 
 def evaluate_args(args: ArgsExpr, scope: Scope) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -184,8 +208,10 @@ def bind_params(
         SpecError: a default fails. Missing required ones and types are the caller's to check.
     """
     bound: dict[str, Any] = {}
-    inner = Scope(bound, scope.first, None, scope.where)
+    later = set(params)
+    inner = Scope(bound, scope.first, None, scope.where, later)
     for name, param in params.items():
+        later.discard(name)
         if name in given:
             bound[name] = given[name]
         elif replaced is not None and name in replaced:

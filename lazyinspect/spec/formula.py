@@ -144,9 +144,19 @@ def _parse(text: str) -> Formula:
             + " ".join(FUNCTIONS),
             offset=indent + offset - 1,
         ) from None
+    if not stripped.isascii():
+        _count_characters(body, stripped.encode())
     names: set[str] = set()
     program = _compile(body, names, indent)
     return Formula(text, frozenset(names), program)
+
+
+def _count_characters(body: ast.expr, text: bytes) -> None:
+    """Python counts the columns of its nodes in bytes of UTF-8."""
+    for node in ast.walk(body):
+        if isinstance(node, ast.expr):
+            node.col_offset = len(text[: node.col_offset].decode())
+            node.end_col_offset = len(text[: node.end_col_offset].decode())
 
 
 def _compile(node: ast.expr, names: set[str], indent: int) -> Program:
@@ -253,7 +263,7 @@ def _arithmetic(
         try:
             return _checked(apply(a, b), fail)
         except ZeroDivisionError:
-            raise fail("division by zero") from None
+            raise fail(f"`{sign}` divides by zero") from None
         except OverflowError:
             raise fail("the result is too large") from None
 

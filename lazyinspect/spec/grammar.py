@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 from lazyinspect.codes import worst_first
@@ -14,6 +15,7 @@ from lazyinspect.spec.model import (
     Expr,
     GraphSpec,
     InputSpec,
+    Layers,
     ParamSpec,
     Spec,
     TieSpec,
@@ -109,7 +111,9 @@ class _Parser:
             return ""
         if isinstance(node, Scalar):
             return node.text
-        self.problems.add("bad-value", f"`{key}:` takes a text", node.mark)
+        self.problems.add(
+            "bad-value", f"`{key}:` takes a text", node.mark, help="write one, in quotes"
+        )
         return ""
 
     def _mapping(self, node: Node | None, key: str, example: str) -> Mapping | None:
@@ -128,9 +132,11 @@ class _Parser:
         if isinstance(node, Sequence):
             return (self._input("input", node, node.mark),)
         if isinstance(node, Scalar) or not node.pairs:
+            sizes = re.findall(r"\d+", node.text) if isinstance(node, Scalar) else []
+            shape = ", ".join(sizes) if len(sizes) > 1 else "1, 3, 224, 224"
             self.problems.add(
                 "bad-input", "`input:` takes a shape with its batch, or named inputs", node.mark,
-                help="write [1, 3, 224, 224], or {ids: {shape: [1, 64], dtype: int64}}",
+                help=f"write [{shape}], or {{ids: {{shape: [1, 64], dtype: int64}}}}",
             )  # fmt: skip
             return ()
         if all(key.text in _INPUT_KEYS for key, _ in node.pairs):
@@ -216,8 +222,9 @@ class _Parser:
             overrides = self._mapping(value, key.text, "write {width: 2}")
             if key.text == "all":
                 self.problems.add(
-                    "bad-name", "`all` means every variant, and cannot name one", key.mark
-                )
+                    "bad-name", "`all` means every variant, and cannot name one", key.mark,
+                    help="give the variant another name",
+                )  # fmt: skip
             marks[key.text] = key.mark
             variants[key.text] = {}
             for name, expr in overrides.pairs if overrides else ():
@@ -254,6 +261,8 @@ class _Parser:
                     "bad-block", f"the block `{name}` is a mapping with `layers:`", value.mark,
                     help="write {layers: [...]}",
                 )  # fmt: skip
+                nothing = Layers((), False, value.mark)
+                blocks[name] = GraphSpec(nothing, key.mark, inputs=(), name=name)
                 continue
             for word, _ in value.pairs:
                 if word.text not in BLOCK_KEYS:

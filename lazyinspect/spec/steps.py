@@ -58,7 +58,7 @@ class StepParser(SourceParser):
             "bad-layers",
             f"{where} is a list of steps, or a mapping of names to steps",
             node.mark,
-            help=f"write [{node.text}]",
+            help=_listed(node),
         )
         return Layers((), False, node.mark)
 
@@ -297,10 +297,10 @@ class StepParser(SourceParser):
         seen: set[str] = set()
         for name, mark in found:
             if name in seen or name == "prev" or (name == "input" and len(found) > 1):
+                why = "names two inputs" if name in seen else "has a meaning of its own as a source"
                 self.problems.add(
-                    "bad-name", f"`{name}` cannot name this input", mark,
-                    help="give each input a name of its own",
-                )  # fmt: skip
+                    "bad-name", f"`{name}` {why}", mark, help="give each input a name of its own"
+                )
             seen.add(name)
         return tuple(found)
 
@@ -355,6 +355,14 @@ class StepParser(SourceParser):
         else:
             fields["expect_mark"] = key.mark
             fields["expect"] = self.expectation(node)
+
+
+def _listed(node: Scalar) -> str:
+    """How to make a list of what stands where one is wanted."""
+    if node.plain and node.text.startswith("-") and isinstance(node.value, str):
+        return f"a space is missing after the dash: - {node.text.split()[0].lstrip('-')}"
+    example = node.text if isinstance(node.value, str) and " " not in node.text else "ReLU"
+    return f"write [{example}]"
 
 
 def _missing_dash(node: Mapping) -> Scalar | None:
