@@ -91,7 +91,7 @@ def judge(data: bytes, **options: Any) -> Ended:
             raise Finding("memory", f"more than {BYTES:,} bytes") from None
         except BaseException as error:
             trace = "".join(traceback.format_exception(error)[-6:])
-            raise Finding(_place(error), trace) from error
+            raise Finding(place(error), trace) from error
         ended = Ended(outcome, time.process_time() - begin, max(_peak() - before, 0))
     if ended.seconds > SECONDS:
         raise Finding("time", f"{ended.seconds:.1f} s")
@@ -171,7 +171,7 @@ def _check_mark(mark: Mark, code: str) -> None:
         raise Finding(f"column {code}", f"{mark.line}:{mark.column} in {lines[mark.line - 1]!r}")
 
 
-def _place(error: BaseException) -> str:
+def place(error: BaseException) -> str:
     """Kind of the error, and the last place of lazyinspect's own in its traceback."""
     own = [
         frame

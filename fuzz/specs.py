@@ -278,6 +278,8 @@ def wrong(rng: Random, tree: Any) -> Any:
     tree = json.loads(json.dumps(tree))
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
         places = list(_places(tree))
+        if not places:
+            break
         parent, key = rng.choice(places)
         rng.choice(_SLIPS)(rng, places, parent, key)
     return tree

@@ -104,8 +104,8 @@ def writing(what: str) -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # the latter of what is no path
+        reason = getattr(error, "strerror", None) or str(error)
         raise SpecError(Problem("cannot-write", f"cannot write {called(what)}: {reason}")) from None
 
 

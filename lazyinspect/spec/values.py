@@ -41,8 +41,9 @@ class Problems:
 def formula_problem(error: FormulaError, mark: Mark, *, quoted: bool = False) -> Problem:
     """A Problem from a FormulaError; ``mark`` is the whole scalar's."""
     where = mark
-    if error.length:
-        column = mark.column + 1 + int(quoted) + error.offset
+    column = mark.column + 1 + int(quoted) + error.offset
+    # a scalar that goes on in further lines is marked at its start alone
+    if error.length and column + error.length <= mark.column + mark.length:
         where = Mark(mark.source, mark.line, column, error.length)
     return Problem("formula", error.message, where, help=error.help)
 
@@ -196,7 +197,7 @@ class ValueParser:
                 help=f'quote it: "{node.text}"',
             )
             return None
-        self.problems.add("bad-label", f"{what} takes a name", node.mark)
+        self.problems.add("bad-label", f"{what} takes a name", node.mark, help="write one name")
         return None
 
 
