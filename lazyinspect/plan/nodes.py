@@ -180,7 +180,7 @@ class Nodes:
         inner = self.inner(walk, name, step.op, source, step.mark)
         start = inner.prev
         # what the branches start from is at hand as the graph's own input
-        positional = [start if item is source else item for item in sourced.positional]
+        positional = [start if _same(item, source) else item for item in sourced.positional]
         for place, branch in sourced.branches.items():
             below = self.inner(inner, str(place), "Sequential", start, branch.mark)
             self.walker.steps(branch.layers, below)
@@ -315,3 +315,10 @@ class Nodes:
         walk.calls.append(call)
         frame.block.modules[frame, slot] = (path, made)
         return Val(frame, slot, output)
+
+
+def _same(item: Any, source: Val | None) -> bool:
+    """Whether two labels mean one value: that of a step left out stands for its source."""
+    if not isinstance(item, Val) or source is None:
+        return False
+    return (item.frame, item.slot, item.path) == (source.frame, source.slot, source.path)

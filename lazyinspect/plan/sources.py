@@ -211,7 +211,8 @@ def resolve(step: StepSpec, walk: Walk, *, present: bool = False) -> Sourced:
         return _listed(step.sources, walk, present)
     if step.op == "Parameter":
         return Sourced([], {})
-    if step.op == "Sequential" and (walk.unpacked is not None or walk.dangling is not None):
+    unreadable = walk.unpacked is not None or walk.dangling is not None or walk.prev is None
+    if step.op == "Sequential" and unreadable:
         return Sourced([], {})  # its steps may name their own sources
     return Sourced([_prev(step, walk)], {})
 
@@ -257,7 +258,15 @@ def lookup_prev(walk: Walk, mark: Mark) -> Val:
                 help=f"write `from:` with one of {names}",
             )
         )
-    assert walk.prev is not None
+    if walk.prev is None:
+        raise SpecError(
+            Problem(
+                "no-prev",
+                "there is no `prev` here: these steps are given no source",
+                mark,
+                help="name a label here, or give the `Sequential` around it a `from:`",
+            )
+        )
     return walk.prev
 
 

@@ -96,6 +96,11 @@ class Sources:
     keywords: Mapping[str, SourceExpr]
     mark: Mark
 
+    @property
+    def is_empty(self) -> bool:
+        """``from: []``: the steps of a Sequential each name what they read."""
+        return not (self.positional or self.keywords)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepSpec:

@@ -39,8 +39,6 @@ class SourceParser(ValueParser):
             keywords = {key.text: self.source(value) for key, value in node.pairs}
             return Sources((), keywords, node.mark)
         items = node.items if isinstance(node, Sequence) else (node,)
-        if not items:
-            self.problems.add("bad-source", "`from:` names nothing", node.mark)
         return Sources(tuple(self.source(item) for item in items), {}, node.mark)
 
     def source(self, node: Node) -> SourceExpr:

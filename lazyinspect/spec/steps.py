@@ -121,6 +121,13 @@ class StepParser(SourceParser):
                 self._step_key(word, value, fields)
         self._distinct(fields)
         return self._op(key, argument, fields)
+        sources: Sources | None = fields.get("sources")
+        # the steps of a Sequential may each name their own
+        if sources is not None and sources.is_empty and key.text != "Sequential":
+            self.problems.add(
+                "bad-source", "`from:` names nothing", sources.mark,
+                help="name a label, or leave `from:` out: the step before is meant then",
+            )  # fmt: skip
 
     def _distinct(self, fields: dict[str, Any]) -> None:
         """No label twice among those of one step."""
