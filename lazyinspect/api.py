@@ -236,6 +236,42 @@ def run(
     )
 
 
+def export(
+    spec: Source,
+    *,
+    to: str = "resolved",
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    input: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    batch: int | None = None,
+    allow: Sequence[str] = (),
+    layout: Literal["inline", "blocks"] = "inline",
+    lazy: bool = False,
+) -> str:
+    """The network in another form. Loads no torch for ``resolved``, ``python`` and ``json``.
+
+    Args:
+        to: ``resolved``, a spec with nothing left to infer; ``python``, a module that needs torch
+            alone; ``json``, the plan as data.
+        layout: of ``resolved``: ``inline`` writes a block where it is used, ``blocks`` equal ones
+            once.
+        lazy: of ``python``: torch's own lazy layers, where the spec has them and torch too.
+
+    Raises:
+        SpecError, NetworkError, ExpectationError: as :func:`plan`; SpecError also where the format
+            has no words for something in the network.
+    """
+    from lazyinspect.export import Options, Subject, require_format
+    from lazyinspect.export import export as write
+
+    _require("layout", layout, ("inline", "blocks"))
+    options = Options(layout, lazy)
+    require_format(to, options)
+    loaded = load(spec)
+    planned = plan(loaded, variant=variant, set=set, input=input, batch=batch, allow=allow)
+    return write(Subject(planned, loaded, options), to)
+
+
 def layers(name: str | None = None) -> list[Op | LazyOp | StructureOp]:
     """The ops of the language and the rows of the op table; one where ``name`` is given.
 

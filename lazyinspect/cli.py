@@ -21,6 +21,7 @@ from lazyinspect import options
 from lazyinspect._version import __version__
 from lazyinspect.commands.common import Debug, NoColor
 from lazyinspect.commands.explain import explain
+from lazyinspect.commands.export import export
 from lazyinspect.commands.layers import layers
 from lazyinspect.commands.run import run
 from lazyinspect.commands.schema import schema
@@ -62,7 +63,7 @@ def _global(
         raise typer.Exit(0)
 
 
-for command in (run, layers, explain, schema):
+for command in (run, export, layers, explain, schema):
     app.command()(command)
 
 

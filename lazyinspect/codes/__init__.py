@@ -119,6 +119,8 @@ _TABLE = (
     Code("device-unavailable", "this machine has no such device", _COMMAND, 3),
     Code("out-of-memory", "the network does not fit into memory", _COMMAND, 3),
     Code("cannot-write", "the output cannot be written", _COMMAND),
+    Code("cannot-export", "the format has no words for something in the network", _COMMAND),
+    Code("would-overwrite", "the output would replace a file of your own", _COMMAND),
     Code("unknown-code", "no problem has this code", _COMMAND),
 )
 

@@ -1,0 +1,100 @@
+"""``lazyinspect export``: the network in another form."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lazyinspect import options
+from lazyinspect.commands.common import (
+    Allow,
+    Batch,
+    Debug,
+    Inputs,
+    Output,
+    Settings,
+    Spec,
+    file_of,
+    to,
+)
+from lazyinspect.errors import Problem, SpecError
+from lazyinspect.export import FORMATS, is_ours
+
+
+def export(
+    spec: Spec,
+    to_: Annotated[
+        str,
+        typer.Option("--to", metavar="FORMAT", help=f"What to write: {', '.join(FORMATS)}."),
+    ] = "resolved",
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="A variant of the spec.")
+    ] = None,
+    set_: Settings = None,
+    input_: Inputs = None,
+    batch: Batch = None,
+    allow: Allow = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            metavar="LAYOUT",
+            help="Of resolved: `inline` writes a block where it is used, `blocks` equal ones once.",
+        ),
+    ] = "inline",
+    lazy: Annotated[
+        bool, typer.Option("--lazy", help="Of python: torch's own lazy layers where it has them.")
+    ] = False,
+    output: Output = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that no export has written.")
+    ] = False,
+    debug: Debug = False,
+) -> Iterator[str]:
+    """Write the network as an explicit spec, as Python, or as data."""
+    from lazyinspect import api
+
+    file = file_of(output)
+    if file is not None and not force:
+        require_ours(file)
+    # a class of the user's own may print: the export is alone on standard output
+    with redirect_stdout(sys.stderr):
+        written = api.export(
+            spec,
+            to=to_,
+            variant=variant,
+            set=dict(map(options.setting, set_ or ())),
+            input=options.shapes(input_ or ()),
+            batch=batch,
+            allow=tuple(allow or ()),
+            layout=layout,  # type: ignore[arg-type]  # the verb checks it
+            lazy=lazy,
+        )
+    return to(file, [written])
+
+
+def require_ours(path: Path) -> None:
+    """Keep a file that is somebody's work.
+
+    Raises:
+        SpecError: there is one, and no export has written it.
+    """
+    try:
+        if not path.is_file():
+            return  # nothing there, or a device or a pipe, which loses nothing
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError:
+        return  # writing will say what is wrong
+    if start and not is_ours(start):
+        raise SpecError(
+            Problem(
+                "would-overwrite",
+                f"{path} is there already, and was not written by an export",
+                help="write to another file, or add --force",
+            )
+        )

@@ -1,0 +1,92 @@
+"""A drift -> the words for it, which every format shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lazyinspect.drift import Change, Drift
+from lazyinspect.render import figures
+from lazyinspect.report import Totals
+
+_WORDS = {
+    "param_count": "parameters",
+    "trainable_param_count": "trainable parameters",
+    "param_bytes": "bytes of parameters",
+    "buffer_bytes": "bytes of buffers",
+    "macs": "MACs",
+    "rows_without_macs": "layers without MACs",
+}
+
+
+def headline(drift: Drift) -> str:
+    """What happened, in one sentence."""
+    more = f" and {len(drift.also)} more" if drift.also else ""
+    kind = f" ({drift.type})" if drift.type else ""
+    if drift.kind == "inserted":
+        return f"{drift.path}{more}{kind} inserted"
+    if drift.kind == "removed":
+        return f"{drift.before_path or drift.path}{more}{kind} removed"
+    if drift.kind == "renamed":
+        return f"{drift.before_path}{more}{kind} renamed to {drift.path}"
+    if drift.kind == "moved":
+        where = next((c for c in drift.changes if c.part == "order"), None)
+        places = f" from place {where.before} to {where.after}" if where else ""
+        return f"{drift.path}{kind} moved{places} among its siblings"
+    if drift.kind == "new-variant":
+        return "the lock does not have this network yet"
+    if drift.kind == "lost-variant":
+        return "the spec does not have this network any more"
+    if drift.kind == "text":
+        return "the lock says the same in other words: it was edited"
+    if drift.kind == "totals":
+        return "no layer differs, and the totals do: " + changed(drift.changes)
+    what = {"param": "parameter ", "input": "input ", "tie": "tie "}.get(drift.kind, "")
+    if drift.path and not what:
+        return f"{drift.path}{kind}: {changed(main_changes(drift))}"
+    return what + changed(main_changes(drift))
+
+
+def main_changes(drift: Drift) -> Sequence[Change]:
+    """What somebody wrote; what a forward finds out only where nothing was written."""
+    written = [c for c in drift.changes if c.part not in ("inferred", "input", "output", "params")]
+    return written or drift.changes[:2] if drift.kind not in ("input", "output") else drift.changes
+
+
+def changed(changes: Sequence[Change]) -> str:
+    """``out_channels 64 -> 96, bias true -> (default)``."""
+    return ", ".join([f"{name(c)} {value(c.before)} -> {value(c.after)}" for c in changes])
+
+
+def name(change: Change) -> str:
+    """What a change is of."""
+    if change.part == "total":
+        return _WORDS.get(change.field, change.field)
+    if change.part in ("input", "output") and change.field != change.part:
+        return f"{change.part} {change.field}"
+    return {"params": "parameters", "uses": "uses module"}.get(change.field, change.field)
+
+
+def value(given: Any) -> str:
+    """A value before or after; ``(none)`` where there was none."""
+    if given is None:
+        return "(none)"
+    return figures.count(given) if type(given) is int and abs(given) > 99999 else (
+        figures.scalar(given)
+    )  # fmt: skip
+
+
+def totals(before: Totals | None, after: Totals | None) -> list[str]:
+    """Totals that differ: ``parameters 25,557,032 -> 26,001,000 (+443,968, +1.7%)``."""
+    if before is None or after is None:
+        return []
+    found = []
+    for field in ("param_count", "macs", "buffer_bytes"):
+        one, other = getattr(before, field), getattr(after, field)
+        if one != other and one is not None and other is not None:
+            share = f", {100 * (other - one) / one:+.2g}%" if one else ""
+            found.append(
+                f"{_WORDS[field]} {figures.count(one)} -> {figures.count(other)} "
+                f"({other - one:+,}{share})"
+            )
+    return found
