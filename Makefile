@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo test format lint types floors tests golden docs bench clean
+.PHONY: demo test format lint types floors tests golden docs bench fuzz clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/lazyinspect run configs/mynet.yaml
@@ -38,6 +39,11 @@ golden: $(VENV)/.dev
 # rewrites docs/ops.md, docs/errors.md, and the outputs that the other pages show
 docs: $(VENV)/.dev
 	LAZYINSPECT_DOCS=write $(BIN)/python -m pytest -q tests/docs
+
+# random specs and command lines for FUZZ_SECONDS; findings are kept in fuzz/findings
+fuzz: $(VENV)/.dev
+	-$(PIP) install -c constraints.txt -e '.[fuzz]'  # no wheel for this system: unguided
+	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

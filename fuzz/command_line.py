@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import tempfile
 import time
@@ -20,7 +21,7 @@ from lazyinspect import cli
 
 SPEC = """\
 input: [1, 3, 8, 8]
-params: {c: 4, act: ReLU, name: str}
+params: {c: 4, act: ReLU, name: n}
 variants: {small: {c: 2, name: x}, large: {c: 8, name: y}}
 layers:
   conv: {LazyConv2d: [$c, 3]}
@@ -35,7 +36,8 @@ _FLAGS = (
     "--train", "--eval", "--time", "--no-time", "--fold", "--no-fold", "--no-color", "--debug",
     "--help", "-h", "--version", "--", "-", "--nothing", "-x", "--columns=", "-o-",
 )  # fmt: skip
-_COMMANDS = ("run", "run", "run", "run", "layers", "schema", "explain", "walk", "")
+_COMMANDS = ["run"] * 12 + ["walk", ""]
+_COMMANDS += [str(command.callback.__name__) for command in cli.app.registered_commands]
 _GOOD = {
     "--variant": ("small", "large", "all", "none"),
     "--set": ("c=3", "name=x", "c=[1, 2]", "act={LeakyReLU: 0.1}", "act=Tanh", "name='a'", "c=1e3"),
@@ -66,18 +68,18 @@ def command_line(rng: Random) -> list[str]:
     """A command line that is mostly nearly right, and never runs on a device."""
     command = rng.choice(_COMMANDS)
     arguments = [command] if command or rng.randrange(2) else []
-    if command == "run" and rng.randrange(19):
-        arguments.append(rng.choice(("spec.yaml",) * 6 + (_text(rng), "-")))
+    if command not in ("layers", "explain") and rng.randrange(19):
+        arguments.append(rng.choice(("spec.yaml",) * 9 + (_text(rng), "-")))
     elif rng.randrange(3):
         arguments.append(rng.choice(("LazyConv2d", "Parameter", "yaml-syntax", _text(rng))))
     for _ in range(rng.choice((0, 1, 1, 2, 3, 5))):
-        if rng.randrange(4) == 0:
+        if rng.randrange(4) == 0 or (command != "run" and rng.randrange(2)):
             arguments.append(rng.choice(_FLAGS))
             continue
         option = rng.choice(_OPTIONS)
         good = _GOOD.get("--output" if option == "-o" else option, ("0", "1", "zeros"))
         # what is allowed is imported, and what is a device is run on: no random texts there
-        known = rng.randrange(5) or option in ("--allow", "--device")
+        known = rng.randrange(7) or option in ("--allow", "--device")
         value = rng.choice(good) if known else _text(rng)
         arguments += [f"{option}={value}"] if rng.randrange(2) else [option, value]
     if command == "run":
@@ -117,7 +119,8 @@ def judge(arguments: list[str], typed: bytes = SPEC.encode()) -> Ended:
         left = sorted(name for name in os.listdir() if name.endswith(".tmp"))
     said = err.buffer.getvalue().decode("utf-8", "replace")  # type: ignore[attr-defined]
     if code not in (0, 1, 2, 3):
-        raise Finding(f"exit code {code}: {said[:60]}", f"{arguments!r}\n{said}")
+        what = re.search(r"failed with (.{1,60})|error\[(\S+)\]", said)
+        raise Finding(f"exit code {code}: {what and what[0]}", f"{arguments!r}\n{said}")
     if code and not said.strip():
         raise Finding(f"exit code {code} in silence", repr(arguments))
     if "Traceback" in said and "--debug" not in arguments:
