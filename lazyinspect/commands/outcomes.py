@@ -23,6 +23,7 @@ from lazyinspect.errors import (
     Problem,
     SpecError,
 )
+from lazyinspect.files import say
 
 if TYPE_CHECKING:
     from lazyinspect.render import Format
@@ -74,6 +75,9 @@ def _drawings(
         if file is not None and form != "csv":
             parts = (part for error in failed.values() for part in _partial(error))
             yield from render(parts, form, layout)
+        drawn = form != "csv" and any(error.make_partial for error in failed.values())
+        if drawn and sys.stdout.isatty() and sys.stderr.isatty():
+            say("\n")  # between the table and the problems, which a terminal shows together
         raise
 
 

@@ -11,8 +11,9 @@ from doc_blocks import ROOT, read
 
 import lazyinspect
 from lazyinspect import api, cli, errors
+from lazyinspect.errors import Problem
 from lazyinspect.plan.plan import Plan
-from lazyinspect.render import csv, json
+from lazyinspect.render import csv, json, problems_json
 from lazyinspect.render.table import COLUMNS
 
 FREE = {"spec.params", "layers[].args"}
@@ -61,6 +62,30 @@ def test_report_page_has_every_field_of_the_json(monkeypatch: pytest.MonkeyPatch
     real |= {"layers[]"}
     told = {name for row in table("docs/report.md", "## JSON") for name in names(row[0])}
     assert told == real
+
+
+def test_report_page_has_every_field_of_the_problems() -> None:
+    mark = errors.Mark(errors.Source("net.yaml", ("a",)), 1, 1)
+    error = errors.NetworkError(
+        Problem(
+            "shape-mismatch", "m", mark, notes=("n",), spans=(errors.Span(mark, "t"),),
+            used_at=(mark,),
+        )
+    )  # fmt: skip
+    with pytest.raises(errors.NetworkError) as caught:
+        api.plan(ROOT / "docs" / "examples" / "narrow.yaml")
+    part = caught.value.partial
+    told = {
+        name for row in table("docs/report.md", "### Problems as JSON") for name in names(row[0])
+    }
+    of_report = fields(json.data(api.plan(ROOT / "docs" / "examples" / "tiny.yaml").report()))
+    more = {
+        f"partial.{field}"
+        for field in fields(json.data(part)) - of_report
+        if not field.endswith("outputs[]")  # there, an empty list
+    }
+    real = fields(problems_json.data(error, "net.yaml")) | {"problems[]", "partial.totals"}
+    assert told == real | more
 
 
 def test_report_page_has_every_column_of_the_csv_in_order() -> None:
