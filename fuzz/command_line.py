@@ -121,7 +121,7 @@ def judge(arguments: list[str], typed: bytes = SPEC.encode()) -> Ended:
     if code not in (0, 1, 2, 3):
         what = re.search(r"failed with (.{1,60})|error\[(\S+)\]", said)
         raise Finding(f"exit code {code}: {what and what[0]}", f"{arguments!r}\n{said}")
-    if code and not said.strip():
+    if code and not said.strip() and not out.buffer.getvalue():  # type: ignore[attr-defined]
         raise Finding(f"exit code {code} in silence", repr(arguments))
     if "Traceback" in said and "--debug" not in arguments:
         raise Finding("traceback", f"{arguments!r}\n{said}")
