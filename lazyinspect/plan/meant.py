@@ -28,6 +28,7 @@ _ALIASES = {
     "Concatenate": "cat",
     "concat": "cat",
     "multiply": "mul",
+    "concatenate": "cat",
     "subtract": "sub",
     "divide": "div",
     "Reshape": "reshape",
@@ -53,6 +54,8 @@ def unknown_op(name: str, mark: Mark, spec: Spec, step: StepSpec | None = None) 
         loss = "a spec holds layers; losses and containers belong to your training code"
         steps = "write a list of steps, `Sequential:` or `Graph:`"
         help = loss if name.endswith("Loss") else steps
+        if "Parameter" in name or "Buffer" in name:
+            help = "a learned tensor is a step: {Parameter: [SIZE, ...]}"
         return Problem("not-a-layer", f"`{name}` of torch.nn is no layer", mark, help=help)
     if name.startswith("Lazy") and name[4:] in rows:
         message = f"there is no `{name}`: {name[4:]} has nothing to infer"
@@ -150,7 +153,7 @@ def _nearest(name: str, pool: Iterable[str]) -> str:
     known: dict[str, list[str]] = {}
     for other in pool:
         known.setdefault(_plain(other), []).append(other)
-    found = difflib.get_close_matches(plain, known, n=1, cutoff=0.75 if len(plain) > 3 else 0.8)
+    found = difflib.get_close_matches(plain, known, n=1, cutoff=0.8)
     if not found:
         return ""
     return min(known[found[0]], key=lambda other: other.islower() != name.islower())
@@ -190,6 +193,8 @@ def value_meant(value: Any, params: Iterable[str]) -> str:
     """A remedy for a text where a number was expected; empty where none is apparent."""
     if not isinstance(value, str):
         return ""
+    if value.startswith("$") and value[1:] in set(params):
+        return f"one dollar sign starts a formula, two a text: write `{value}`"
     if value in set(params):
         return f"did you mean `${value}`?"
     if value.startswith("(") or value.endswith(")"):

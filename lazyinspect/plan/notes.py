@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lazyinspect.plan.doubts import doubts
 from lazyinspect.plan.tree import Function, Graph, Ref, Step
 from lazyinspect.report import LayerRow
 
@@ -25,6 +26,7 @@ def notes(root: Graph, rows: tuple[LayerRow, ...]) -> tuple[str, ...]:
         count = "1 row" if len(unknown) == 1 else f"{len(unknown)} rows"
         names = _listed(list(dict.fromkeys(unknown)))
         found.append(f"MACs leave out {count} whose count is not known: {names}")
+    found.extend(doubts(rows))
     return tuple(found)
 
 

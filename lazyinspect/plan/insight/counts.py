@@ -36,9 +36,8 @@ def flatten_missing(case: Case) -> Advice | None:
     spec = case.changed(after(case.step, "Flatten"))
     if wanted == features:
         sure = case.cured_by(spec=spec)
-        return Advice(
-            f"put `Flatten` before it{'' if sure else '?'} {_product(shape[1:], features)}"
-        )
+        start = "put `Flatten` before it:" if sure else "is a `Flatten` missing before it?"
+        return Advice(f"{start} {_product(shape[1:], features)}")
     if len(shape) == 4 and wanted > max(shape[1:]) and wanted % shape[1] == 0:
         return Advice(
             f"is a `Flatten` missing before it? It gives {_product(shape[1:], features)} features, "

@@ -19,9 +19,9 @@ from lazyinspect.shapes import Shape, format_shape
 from lazyinspect.spec.model import ArgsExpr, Expr
 
 _IMAGE = "layers of images read [N, C, H, W]"
-_COLOURS = 4
-"""Channels of an image as it comes from a file, at most."""
-_SIDE = 8
+_COLOURS = (1, 3, 4)
+"""Channels of an image as it comes from a file."""
+_SIDE = 16
 """A dimension below this is taken for no side of an image."""
 _KERNEL = 7
 """A number of channels up to this may be meant for a kernel."""
@@ -30,6 +30,8 @@ _KERNEL = 7
 def input_layout(case: Case) -> Advice | None:
     """An image with its channels last, without its batch or without channels."""
     asked = None
+    if case.row is None or case.row.kind != "layer":
+        return None
     for entry in case.inputs:
         for shape, why, shown in _layouts(entry.type.shape, _channels_wanted(case)):
             if case.cured_by({entry.name: shape}):
@@ -43,14 +45,14 @@ def input_layout(case: Case) -> Advice | None:
 def _layouts(shape: Shape, wanted: int | None) -> Iterator[tuple[Shape, str, bool]]:
     """Other readings of a shape, why, and whether it is worth a question where it is not sure."""
     *front, last = shape or (0,)
-    few = last <= _COLOURS or last == wanted
+    few = last in _COLOURS or last == wanted
     if len(shape) == 4 and few and min(front[1:]) > last:
         yield (shape[0], last, *shape[1:3]), _IMAGE, True
     if len(shape) == 5 and few and min(front[1:]) > last:
         yield (shape[0], last, *shape[1:4]), "layers of volumes read [N, C, D, H, W]", False
     if len(shape) == 3 and few and min(front) >= _SIDE:
         yield (1, last, *front), f"{_IMAGE}, the batch first", False
-    if len(shape) == 3 and min(shape[1:]) >= _SIDE and (shape[0] <= _COLOURS or shape[0] == wanted):
+    if len(shape) == 3 and min(shape[1:]) >= _SIDE and shape[0] in (*_COLOURS, wanted):
         yield (1, *shape), "the batch comes first", False
     if len(shape) == 3 and min(shape[1:]) >= _SIDE:
         yield (shape[0], 1, *shape[1:]), "the channels come second", False
@@ -155,7 +157,6 @@ def tuple_given(case: Case) -> Advice | None:
     kind = "output" if re.search("LSTM|GRU|RNN|Attention", step.op) else "first element"
     return Advice(
         f"take its {kind} at line {step.mark.line}: {{{text}}}",
-        (f"{step.op} of line {step.mark.line} gives a tuple of {len(made.call.output)}",),
     )
 
 

@@ -107,7 +107,7 @@ def _output_padding(case: Case, exact: bool) -> Advice | None:
         if len(wanted) < n or not any(extra) or min(extra) < 0:
             continue
         if exact and any(
-            kernel - 2 * pad + more != stride
+            more and kernel - 2 * pad + more != stride
             for kernel, pad, more, stride in zip(
                 *(ntuple(args[name], n) for name in ("kernel_size", "padding")),
                 extra,

@@ -242,17 +242,24 @@ def _meeting(case: Case, shape: Image, moved: tuple[int, ...], start: int) -> Ad
             best.append(size if lower == size else _closer(lower, lower + step, size))
     if not case.trials.works(shape.resized(tuple(best))):
         best = [at(found.nearest(start), axis) for axis in range(len(shape.sizes))]
-    names = listed([shape.axes[axis] for axis in moved])
-    tried = f"of {found.sizes[0]} to {found.sizes[-1]}, "
-    working = listed([str(size) for size in found.sizes])
-    if step is None:
-        note = f"{names}: of the sizes tried, {working} work"
-    elif found.sizes[0] % step == 0:
-        noun = "a multiple" if len(moved) == 1 else "multiples"
-        note = f"{names} must be {noun} of {step} here: {tried}{working} work"
-    else:
-        note = f"{names}: the sizes that work are {step} apart here: {tried}{working}"
+    note = _rule(found, [shape.axes[axis] for axis in moved], start)
     return Advice(input_text(case, shape.resized(tuple(best))), (note,))
+
+
+def _rule(found: Grid, axes: list[str], given: int) -> str:
+    """What the sizes that work have in common; of others, only that they do."""
+    names, tried = listed(axes), f"of {found.sizes[0]} to {found.sizes[-1]}"
+    working = listed([str(size) for size in found.sizes])
+    if found.step is None:
+        if found.sizes[0] > given and given <= FAR:
+            square = times(found.sizes[:1] * len(axes))
+            return f"this input is too small: {square} is the least that works"
+        return f"{names}: {working} are the nearest that work"
+    if found.sizes[0] % found.step == 0:
+        noun = "a multiple" if len(axes) == 1 else "multiples"
+        return f"{names} must be {noun} of {found.step} here: {tried}, {working} work"
+    either = listed([str(size) for size in found.sizes], "or")
+    return f"{tried}, {names} may be {either} here, {found.step} apart"
 
 
 def _closer(lower: int, upper: int, size: int) -> int:

@@ -174,7 +174,8 @@ def divisors_near(count: int, *sizes: int) -> str:
     if not fits:
         return ""
     verb = "divide" if len(fits) > 1 else "divides"
-    return f"{' and '.join(fits)} {verb} {' and '.join(map(str, dict.fromkeys(sizes)))}"
+    only = "only " if fits == ["1"] else ""
+    return f"{only}{' and '.join(fits)} {verb} {' and '.join(map(str, dict.fromkeys(sizes)))}"
 
 
 def require_floats(x: TensorType, *besides: str) -> None:

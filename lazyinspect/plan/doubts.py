@@ -1,0 +1,82 @@
+"""Rows of a report -> questions about what works, and is seldom meant. No torch here.
+
+Each is raised by shapes alone, and at most once: a note is a question, not a problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lazyinspect.report import LayerRow
+from lazyinspect.shapes import Shape, format_shape, prod
+
+_COLOURS = (1, 3, 4)
+_SIDE = 8
+"""A dimension below this is taken for no side of an image."""
+_BATCH_SECOND = re.compile(r"(LSTM|GRU|RNN|MultiheadAttention|Transformer\w+Layer)\Z")
+_CONV = re.compile(r"(FakeQuant)?Conv[23]d\Z")
+
+
+def doubts(rows: tuple[LayerRow, ...]) -> Iterator[str]:
+    """What to ask of a network that works, in the order of its layers."""
+    if not rows:
+        return
+    given = {item.shape for item in rows[0].inputs}
+    asked: set[str] = set()
+    embedded: set[Shape] = set()
+    for row in rows[1:]:
+        if not row.inputs or row.kind == "container":
+            continue
+        shape = row.inputs[0].shape
+        if row.type == "Embedding" and shape in given and len(shape) == 2:
+            embedded.add(row.outputs[0].shape)
+        for kind, text in (
+            ("layout", _channels_last(row, shape, given)),
+            ("batch", _batch_second(row, shape, given | embedded)),
+            ("mixed", _mixed(row, shape)),
+        ):
+            if text and kind not in asked:
+                asked.add(kind)
+                yield text
+
+
+def _channels_last(row: LayerRow, shape: Shape, given: set[Shape]) -> str:
+    """A convolution that takes the height of an image for its channels."""
+    if not _CONV.match(row.type) or shape not in given or row.declared == row.type:
+        return ""
+    if len(shape) < 4 or shape[-1] not in _COLOURS or min(shape[1:-1]) < _SIDE:
+        return ""
+    turned = format_shape((shape[0], shape[-1], *shape[1:-1]))
+    return (
+        f"is the input [N, H, W, C]? {row.declared} of line {row.place.line} infers {shape[1]} "
+        f"channels of {format_shape(shape)}; layers of images read [N, C, H, W]: {turned}"
+    )
+
+
+def _batch_second(row: LayerRow, shape: Shape, given: set[Shape]) -> str:
+    """A sequence with its batch first, read by a layer whose batch is second."""
+    if not _BATCH_SECOND.match(row.type) or row.args.get("batch_first"):
+        return ""
+    if len(shape) != 3 or shape not in given or shape[0] >= shape[1]:
+        return ""
+    return (
+        f"is `batch_first: true` missing? {row.declared} of line {row.place.line} reads "
+        f"[length, batch, features], and gets {format_shape(shape)}"
+    )
+
+
+def _mixed(row: LayerRow, shape: Shape) -> str:
+    """A view whose rows hold parts of two samples."""
+    if row.type not in ("view", "reshape") or len(shape) < 2 or len(row.outputs) != 1:
+        return ""
+    out = row.outputs[0].shape
+    if len(out) != 2 or not all(shape) or not all(out) or out[0] == shape[0]:
+        return ""
+    each = prod(shape[1:])
+    if each % out[1] == 0 or out[1] % each == 0:
+        return ""
+    return (
+        f"{row.type} of line {row.place.line} mixes samples: {format_shape(shape)} has {each} "
+        f"elements each, and {format_shape(out)} takes {out[1]}; `Flatten` keeps them apart"
+    )
