@@ -4,36 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lazyinspect.errors import Mark, Problem, SpecError
+from lazyinspect import limits
+from lazyinspect.errors import Problem, SpecError
 from lazyinspect.plan.frame import Val
 from lazyinspect.plan.scope import Scope, evaluate
 from lazyinspect.shapes import TensorType, format_value
-from lazyinspect.spec.formula import describe
+from lazyinspect.spec.formula import FormulaError, describe, parse_formula
 from lazyinspect.spec.model import Expr, StepSpec
-
-MAX_COPIES = 100_000
-MAX_STEPS = 1_000_000
-
-
-class TooManySteps(SpecError):
-    """The network would have more than a million steps: planning stops at once."""
-
-
-def require_few(steps: int, mark: Mark) -> None:
-    """Refuse what no one means, before it fills the memory.
-
-    Raises:
-        TooManySteps: more than MAX_STEPS.
-    """
-    if steps > MAX_STEPS:
-        raise TooManySteps(
-            Problem(
-                "too-many-steps",
-                f"this makes a network of more than {MAX_STEPS:,} steps",
-                mark,
-                help="copies inside copies multiply: check each `repeat:`",
-            )
-        )
 
 
 def holds(condition: Expr, scope: Scope) -> bool:
@@ -45,14 +22,28 @@ def holds(condition: Expr, scope: Scope) -> bool:
                 "bad-condition",
                 f"`if:` takes true or false, and gets {describe(value)}",
                 condition.mark,
-                help="write a formula, for instance `if: $s != 1`",
+                help=_meant(value, scope) or "write a formula, for instance `if: $s != 1`",
             )
         )
     return bool(value)
 
 
+def _meant(value: Any, scope: Scope) -> str:
+    """A remedy for a text that was to be a formula, or a word for true or false."""
+    if not isinstance(value, str):
+        return ""
+    if value.lower() in ("yes", "on", "y", "no", "off", "n"):
+        return f"write `{'true' if value.lower() in ('yes', 'on', 'y') else 'false'}`"
+    try:
+        formula = parse_formula(value)
+    except FormulaError:
+        return ""
+    known = {*scope.params, "cin", "last", "shape", "i"}
+    return f"a formula starts with `$`: ${value}" if formula.names <= known else ""
+
+
 def count(repeat: Expr, scope: Scope) -> int:
-    """Value of `repeat:`. Raises SpecError where it is no count of at most MAX_COPIES."""
+    """Value of `repeat:`. Raises SpecError where it is no count of at most 100,000."""
     value = evaluate(repeat, scope)
     if type(value) is not int or value < 0:
         raise SpecError(
@@ -62,15 +53,16 @@ def count(repeat: Expr, scope: Scope) -> int:
                 repeat.mark,
                 help="write an integer, 0 or more; in a formula, divide with `//`"
                 if type(value) is float
-                else "write an integer, 0 or more",
+                else _meant(value, scope) or "write an integer, 0 or more",
             )
         )
-    if value > MAX_COPIES:
+    if value > limits.COPIES:
         raise SpecError(
             Problem(
                 "bad-repeat",
-                f"`repeat:` makes at most {MAX_COPIES:,} copies, and gets {value:,}",
+                f"`repeat:` makes at most {limits.COPIES:,} copies, and gets {value:,}",
                 repeat.mark,
+                help="put a repeated step into a block, and repeat that",
             )
         )
     return value

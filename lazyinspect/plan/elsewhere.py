@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from lazyinspect.errors import Problem
+from lazyinspect.plan.ops import table
 from lazyinspect.spec.model import Branch, GraphSpec, Spec, StepSpec
 
 Lines = dict[str, list[int]]
@@ -29,12 +30,17 @@ class Elsewhere:
             return problem
         text = mark.source.lines[mark.line - 1][mark.column - 1 :][: mark.length].strip("'\"")
         if problem.code == "unknown-label":
-            help = self._label(text, bodies, mark.line)
+            before = mark.source.lines[mark.line - 1][: mark.column - 1]
+            module = before.rstrip(" \"'").endswith("use:")
+            help = self._label(text, bodies, mark.line, module)
+            if not help and not problem.help.startswith("did you mean"):
+                help = self._no_label(text, bodies[-1])
         else:
             help = self._parameter(text, bodies[-1]) if "no parameter" in problem.message else ""
         return replace(problem, help=help or problem.help)
 
-    def _label(self, name: str, bodies: Sequence[GraphSpec], line: int) -> str:
+    def _label(self, name: str, bodies: Sequence[GraphSpec], line: int, module: bool) -> str:
+        """Where the file has a label. ``module``: it is wanted for `use:`."""
         here = self._lines(bodies[-1]).get(name, ())
         below = [number for number in here if number > line]
         if below:
@@ -48,7 +54,12 @@ class Elsewhere:
             outside = self._lines(around).get(name)
             if outside:
                 what = "Graph" if bodies[-1].name == "Graph" else "block"
-                return f"line {outside[0]} is outside this {what}: make it one of its `input:`"
+                instead = (
+                    f"`use:` applies a module of the same {what}"
+                    if module
+                    else "make it one of its `input:`"
+                )
+                return f"line {outside[0]} is outside this {what}: {instead}"
         for block in self.spec.blocks.values():
             inside = () if block in bodies else self._lines(block).get(name)
             if inside:
@@ -56,6 +67,15 @@ class Elsewhere:
                     f"line {inside[0]} is inside the block `{block.name}`, of which nothing but "
                     "its output is known outside"
                 )
+        return ""
+
+    def _no_label(self, name: str, body: GraphSpec) -> str:
+        """What else the file or the language calls by this name."""
+        params = body.params if body.name and body.name != "Graph" else self.spec.params
+        if name in params:
+            return f"`{name}` is a parameter: ${name} is its value"
+        if name in table() or name in self.spec.blocks:
+            return f"`{name}` is an op: an inline branch stands in brackets, [{name}: ...]"
         return ""
 
     def _parameter(self, name: str, body: GraphSpec) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
@@ -16,7 +17,7 @@ from lazyinspect.plan.resolve import Applied, Resolver
 from lazyinspect.plan.scope import Scope, evaluate_args
 from lazyinspect.plan.sources import Sourced, Walk
 from lazyinspect.plan.tree import Call, ParameterLeaf
-from lazyinspect.shapes import TensorType
+from lazyinspect.shapes import TensorType, shape_problem
 from lazyinspect.spec.formula import describe
 from lazyinspect.spec.model import StepSpec
 
@@ -76,12 +77,16 @@ class Leaves:
                         help="set `cls_to_become` in the class",
                     )
                 )
-            return resolver.other(op, positional, keywords, values, named, step.mark)
+            try:
+                return resolver.other(op, positional, keywords, values, named, step.mark)
+            except SpecError as error:  # of the class itself, which knows no file
+                placed = [replace(each, mark=each.mark or step.mark) for each in error.problems]
+                raise SpecError(placed) from error
         if isinstance(row, Op) and row.kind != "layer":
             if step.become is not None:
                 raise SpecError(
                     Problem("bad-become", f"`{op}` is no layer, and cannot `become:` one",
-                            step.become[1])
+                            step.become[1], help="write it on the step of a lazy layer")
                 )  # fmt: skip
             expand: tuple[int, ...] = ()
             operands = values
@@ -123,7 +128,7 @@ class Leaves:
             name, applied.node, src.named_tensors(values, named), applied.output, applied.macs,
             mark,
         )  # fmt: skip
-        walk.calls.append(call)
+        walk.add(call)
         frame.block.modules[frame, slot] = ((*frame.path, name), call)
         return Val(frame, slot, applied.output)
 
@@ -161,12 +166,17 @@ class Leaves:
                 raise ArgumentError(
                     f"takes sizes, and gets {describe(size)}",
                     argument=str(place),
-                    help="write its shape: {Parameter: [1, 1, 768]}",
+                    help="divide with `//`"
+                    if type(size) is float
+                    else "write its shape: {Parameter: [1, 1, 768]}",
                 )
+        problem = shape_problem(shape)
+        if problem is not None:
+            raise ArgumentError(problem, help="write its shape: {Parameter: [1, 1, 768]}")
         frame = walk.frame
         leaf = ParameterLeaf(shape, float(bound.get("fill", 0.0)), step.mark)
         kind = TensorType(shape, self.resolver.dtype)
         slot = frame.new_slot()
         frame.add(Draft(name, leaf, (), {}, slot))
-        walk.calls.append(Call(name, leaf, (), kind, 0, step.mark))
+        walk.add(Call(name, leaf, (), kind, 0, step.mark))
         return Val(frame, slot, kind, parameter=bool(shape) and shape[0] == 1)

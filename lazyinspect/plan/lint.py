@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
+from lazyinspect import limits
 from lazyinspect.codes import worst_first
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
 from lazyinspect.plan.arguments import op_problem
@@ -20,6 +21,18 @@ from lazyinspect.plan.ops.signature import Signature
 from lazyinspect.spec.grammar import GrammarError
 from lazyinspect.spec.model import OPEN, LayerExpr, Spec, StepSpec, all_steps
 from lazyinspect.spec.names import STRUCTURE, nearest
+from lazyinspect.spec.values import enough_problems
+
+_OTHER_WORDS = {
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "filters": "out_channels",
+    "units": "out_features",
+    "rate": "p",
+    "alpha": "negative_slope",
+    "epsilon": "eps",
+}
+"""Arguments of other libraries, and what torch calls them."""
 
 
 def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
@@ -40,6 +53,8 @@ def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
     for body in (*spec.blocks.values(), spec.network):
         for step in all_steps(body.layers):
             found.extend(_step(step, spec, allow))
+            if len(found) >= limits.PROBLEMS:
+                return worst_first([*found, enough_problems(step.mark)])
     return worst_first(found)
 
 
@@ -103,6 +118,7 @@ def _arguments(
         )
         return
     given: set[str] = set()
+    misspelt: set[str] = set()
     pairs: list[tuple[str, Any, Mark]] = []
     for parameter, expr in zip(slots, args.positional, strict=False):
         given.add(parameter.name)
@@ -113,6 +129,9 @@ def _arguments(
             if signature.open:
                 continue
             near = nearest(name, signature.by_name)
+            other = _OTHER_WORDS.get(name)
+            if other in signature.by_name:
+                near = other
             hint = f"did you mean `{near}`? " if near else ""
             if isinstance(row, LazyOp) and name in row.infers:
                 hint = f"{row.name} infers it; {row.becomes} takes it. "
@@ -122,12 +141,17 @@ def _arguments(
                 mark,
                 help=hint + _signature_help(row, signature),
             )
+            misspelt.update(filter(None, [near]))
             continue
         if name in given:
-            yield Problem("bad-argument", f"{row.name} gets `{name}` twice", mark)
+            yield Problem(
+                "bad-argument", f"{row.name} gets `{name}` twice", mark,
+                help="it is given by its place in the list, too",
+            )  # fmt: skip
         given.add(name)
         pairs.append((name, expr.constant, expr.mark))
-    missing = [p.name for p in signature.parameters if p.required and p.name not in given]
+    needed = [p.name for p in signature.parameters if p.required and p.name not in given]
+    missing = [name for name in needed if name not in misspelt]
     if missing:
         yield Problem(
             "missing-argument",
@@ -145,7 +169,7 @@ def _arguments(
             help = value_meant(value, params) or error.help
             yield Problem("bad-argument", f"{row.name}: {error.message}", mark, help=help)
             given.clear()
-    if isinstance(row, Op) and given and not missing:
+    if isinstance(row, Op) and given and not needed:
         yield from _values(step, signature, row, pairs)
 
 
@@ -202,6 +226,8 @@ def _recursion(spec: Spec) -> Iterator[Problem]:
             names = [entry[0] for entry in path]
             if target in names:
                 circle = [*names[names.index(target) :], target]
+                if len(circle) > 10:
+                    circle = [*circle[:5], "...", *circle[-4:]]
                 yield Problem(
                     "recursive-block",
                     f"the block `{target}` uses itself: {' -> '.join(circle)}",

@@ -199,7 +199,7 @@ def value_meant(value: Any, params: Iterable[str]) -> str:
         return f"did you mean `${value}`?"
     if value.startswith("(") or value.endswith(")"):
         return "a list of sizes stands in brackets: [3, 3]"
-    if re.match(r"[-+]?\d+\Z", value):
+    if re.match(r"([-+]?\d+|true|false)\Z", value):
         return "leave the quotes out"
     match = re.match(r"(\w+)\s*=\s*(.+)\Z", value)
     if match:

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from lazyinspect.errors import Mark, Problem, ShapeError, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.arguments import block_arguments, block_inputs, inputs_in_order, plan_key
-from lazyinspect.plan.checks import pick, require_few, unmet
+from lazyinspect.plan.budget import Halt
+from lazyinspect.plan.checks import pick, unmet
 from lazyinspect.plan.frame import POISON, Draft, Frame, Skip, Val
 from lazyinspect.plan.leaves import Leaves
 from lazyinspect.plan.ops import eager, table
@@ -121,7 +122,8 @@ class Nodes:
             )
         if sourced.keywords:
             raise SpecError(
-                Problem("bad-source", f"`{step.op}` takes its sources by position", step.mark)
+                Problem("bad-source", f"`{step.op}` takes its sources by position", step.mark,
+                        help="write from: LABEL")
             )
         values = [item for item in sourced.positional if isinstance(item, Val)]
         if len(values) > 1 or len(sourced.positional) != len(values):
@@ -151,8 +153,11 @@ class Nodes:
         )  # fmt: skip
         if source is not None:
             value = Val(frame, 0, source.type, parameter=source.parameter)
-            return Walk(frame, walk.params, value, walk.input, walk.i)
+            inner = Walk(frame, walk.params, value, walk.input, walk.i)
+            inner.budget = walk.budget
+            return inner
         inner = Walk(frame, walk.params, None, walk.input, walk.i)
+        inner.budget = walk.budget
         inner.unpacked, inner.dangling = walk.unpacked, walk.dangling
         return inner
 
@@ -166,8 +171,7 @@ class Nodes:
         outer.add(Draft(name, frame, refs, {}, slot))
         inputs = () if source is None else src.named_tensors([source.type], {})
         call = Call(name, frame, inputs, output.type, 0, mark, tuple(inner.calls))  # type: ignore[arg-type]
-        require_few(call.size, mark)
-        walk.calls.append(call)
+        walk.add(call)
         outer.block.modules[outer, slot] = ((*outer.path, name), call)
         return Val(outer, slot, output.type)
 
@@ -198,7 +202,7 @@ class Nodes:
         if step.become is not None:
             raise SpecError(
                 Problem("bad-become", f"`{step.op}` is a block, and cannot `become:` a layer",
-                        step.become[1])
+                        step.become[1], help="write it on the layer inside the block")
             )  # fmt: skip
         positional, keywords = evaluate_args(step.args, scope)
         given = block_arguments(step, body, positional, keywords)
@@ -240,8 +244,13 @@ class Nodes:
             before = len(self.walker.problems)
             self._open.append(step.op)
             i = walk.i if key is None else None
-            planned = self.walker.scope(body, declared, params, names, types, step.mark, i)
-            self._open.pop()
+            try:
+                planned = self.walker.scope(body, declared, params, names, types, step.mark, i)
+            except Halt as halt:
+                halt.problem = halt.problem.inside(step.mark)
+                raise
+            finally:
+                self._open.pop()
             used = self.walker.problems[before:]
             self.walker.problems[before:] = [problem.inside(step.mark) for problem in used]
             if key is not None:
@@ -254,8 +263,7 @@ class Nodes:
         refs = tuple([src.run_time(item, frame) for item in operands])
         frame.add(Draft(name, graph, refs, {}, slot))
         call = Call(name, graph, inside.inputs, inside.output, 0, step.mark, inside.calls)
-        require_few(call.size, step.mark)
-        walk.calls.append(call)
+        walk.add(call)
         frame.block.modules[frame, slot] = ((*frame.path, name), call)
         return Val(frame, slot, inside.output)
 
@@ -311,8 +319,7 @@ class Nodes:
         else:
             inputs = src.named_tensors(values, named)
         call = Call(name, made.node, inputs, output, macs, step.mark, calls, path)
-        require_few(call.size, step.mark)
-        walk.calls.append(call)
+        walk.add(call)
         frame.block.modules[frame, slot] = (path, made)
         return Val(frame, slot, output)
 

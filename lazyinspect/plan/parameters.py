@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazyinspect.errors import Mark, Problem, Source, SpecError
-from lazyinspect.plan.scope import LayerArg, Scope, bind_params, type_problem
+from lazyinspect.plan.scope import LayerArg, Scope, bind_params, size_problem, type_problem
 from lazyinspect.spec.formula import FormulaError, parse_formula
 from lazyinspect.spec.model import OPEN, Expr, Spec
-from lazyinspect.spec.names import did_you_mean
+from lazyinspect.spec.names import did_you_mean, listed
 from lazyinspect.spec.values import formula_problem
+
+_EXAMPLES = {"int": "8", "float": "0.5", "bool": "true", "str": "text", "layer": "ReLU"}
+"""A value of each type that a parameter may be declared with."""
 
 
 def network_params(spec: Spec, variant: str | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,12 +36,19 @@ def network_params(spec: Spec, variant: str | None, overrides: Mapping[str, Any]
             given[name] = value[1:] if isinstance(value, str) and value[:1] == "$" else (
                 frozen(value)
             )  # fmt: skip
+            problem = size_problem(given[name])
+            if problem:
+                raise SpecError(
+                    Problem("value-too-large", f"the parameter `{name}`: {problem}",
+                            spec.params[name].mark, help=f"of --set {name}=VALUE")
+                )  # fmt: skip
             required = spec.params[name].required
             problem = type_problem(required, given[name]) if required else None
             if problem:
                 raise SpecError(
                     Problem("bad-argument", f"the parameter `{name}` {problem}",
-                            spec.params[name].mark, help=f"of --set {name}=VALUE")
+                            spec.params[name].mark, found="declared here",
+                            help=f"write for instance --set {name}={_EXAMPLES[str(required)]}")
                 )  # fmt: skip
     scope = Scope({}, None, None, "the network's own parameters are bound before any input flows")
     missing = [
@@ -86,7 +96,7 @@ def _variant(spec: Spec, variant: str | None) -> Mapping[str, Expr]:
     if variant in spec.variants:
         return spec.variants[variant]
     names = list(spec.variants)
-    otherwise = "it has " + " ".join(names) if names else "it has no variants"
+    otherwise = "it has " + listed(names) if names else "it has no variants"
     raise SpecError(
         Problem(
             "unknown-variant",
@@ -98,7 +108,7 @@ def _variant(spec: Spec, variant: str | None) -> Mapping[str, Expr]:
 
 def _refuse_unknown(spec: Spec, overrides: Mapping[str, Any]) -> None:
     names = list(spec.params)
-    otherwise = "it has " + " ".join(names) if names else "it has no params"
+    otherwise = "it has " + listed(names) if names else "it has no params"
     for name in overrides:
         if name not in spec.params:
             raise SpecError(

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from lazyinspect import limits
 from lazyinspect.errors import Mark, OpError, Problem, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.arguments import flowing, op_problem
-from lazyinspect.plan.checks import TooManySteps, count, holds, require_few
+from lazyinspect.plan.budget import Budget, Halt
+from lazyinspect.plan.checks import count, holds
 from lazyinspect.plan.elsewhere import Elsewhere
 from lazyinspect.plan.frame import Block, Frame, Skip, Val
 from lazyinspect.plan.labels import (
@@ -45,6 +47,7 @@ from lazyinspect.spec.model import (
     StepSpec,
 )
 from lazyinspect.spec.names import STRUCTURE
+from lazyinspect.spec.values import enough_problems
 
 
 class Planner:
@@ -54,25 +57,40 @@ class Planner:
         spec: the spec.
         resolver: applies ops.
         known: whether a dotted or row-less class may be used; raises SpecError where not.
+        max_steps: that the network may have.
     """
 
-    def __init__(self, spec: Spec, resolver: Resolver, known: Callable[[str, Mark], None]) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        resolver: Resolver,
+        known: Callable[[str, Mark], None],
+        max_steps: int = limits.STEPS,
+    ) -> None:
         self.spec = spec
         self.problems: list[Problem] = []
+        self.budget = Budget(spec, max_steps)
         self.nodes = Nodes(spec, resolver, known, self)
         self._elsewhere = Elsewhere(spec)
         self._bodies: list[GraphSpec] = []
-        self.count = 0
+
+    @property
+    def count(self) -> int:
         """Steps planned so far, a shared block's once."""
+        return self.budget.looked
 
     def network(
         self, params: Mapping[str, Any], inputs: tuple[tuple[str, TensorType], ...]
     ) -> tuple[Graph | None, Call | None]:
         """The network's graph and its typed call; None where a problem was found."""
-        return self.scope(
-            self.spec.network, "Sequential", params, tuple(name for name, _ in inputs),
-            [tensor for _, tensor in inputs], self.spec.mark,
-        )  # fmt: skip
+        try:
+            return self.scope(
+                self.spec.network, "Sequential", params, tuple(name for name, _ in inputs),
+                [tensor for _, tensor in inputs], self.spec.mark,
+            )  # fmt: skip
+        except Halt as halt:
+            self.problems.append(halt.problem)
+            return None, None
 
     def scope(
         self,
@@ -100,6 +118,7 @@ class Planner:
         frame.keys.update(zip(inputs, values, strict=True))
         first = values[0] if values else None
         walk = Walk(frame, params, first, first, i)
+        walk.budget = self.budget
         try:
             self.steps(body.layers, walk)
             output = self._output(body.output, walk)
@@ -132,7 +151,15 @@ class Planner:
     def _output(self, output: OutputSpec | None, walk: Walk) -> Any:
         if output is None:
             return src.last(walk, walk.frame.mark)
-        found = [src.lookup(name, mark, walk) for name, mark in output.labels]
+        found: list[Any] = []
+        problems: list[Problem] = []
+        for name, mark in output.labels:
+            try:
+                found.append(src.lookup(name, mark, walk))
+            except SpecError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise SpecError(problems)
         if output.single:
             return found[0]
         if output.keys is not None:
@@ -141,9 +168,9 @@ class Planner:
 
     def steps(self, layers: Layers, walk: Walk) -> None:
         """Plan steps in order into the walk's graph."""
+        self.budget.enter(layers.mark)
         for step in layers.steps:
-            self.count += 1
-            require_few(self.count, step.mark)
+            self.budget.look(step.mark)
             try:
                 if step.op == "splice":
                     self._splice(step, walk)
@@ -152,11 +179,12 @@ class Planner:
                 continue
             except Skip:
                 pass
-            except TooManySteps:
-                raise
             except SpecError as error:
                 self._report(error.problems)
+            if len(self.problems) >= limits.PROBLEMS:
+                raise Halt(enough_problems(step.mark))
             poison(step, walk)
+        self.budget.leave()
 
     def _splice(self, step: StepSpec, walk: Walk) -> None:
         assert step.body is not None
@@ -165,11 +193,13 @@ class Planner:
         scope = _prev_scope(walk)
         if step.condition is None or per_copy or holds(step.condition, scope):
             copies = 1 if step.repeat is None else count(step.repeat, scope)
+            self.budget.copies(step, copies)
             with _restored(walk):
                 for i in range(copies):
                     if step.repeat is not None:
                         walk.i = i
                     if per_copy and not holds(per_copy, _prev_scope(walk)):
+                        self.budget.look(step.mark)
                         continue
                     self.steps(step.body.layers, walk)
         else:
@@ -206,6 +236,7 @@ class Planner:
             bind(step, value, [value], walk)
             return
         copies = count(step.repeat, scope)
+        self.budget.copies(step, copies)
         if isinstance(step.name, str):
             outputs, last = self._sequence(step, copies, sourced, walk)
         else:
@@ -242,6 +273,7 @@ class Planner:
                 walk.i = i
                 scope = Scope(walk.params, None if first is None else first.type, i)
                 if per_copy and not holds(per_copy, scope):
+                    self.budget.look(step.mark)
                     continue
                 name = next_index(walk) if indexed else step_name(step, scope, walk)
                 value = self._apply(step, name, sourced, scope, walk, i)

@@ -13,14 +13,26 @@ from typing import Any
 from lazyinspect.errors import ArgumentError, Mark, ShapeError
 from lazyinspect.plan.ops import eager, signature_of, table
 from lazyinspect.plan.ops.base import LayerValue, LazyOp, Op, Weight
-from lazyinspect.plan.ops.signature import REQUIRED, Signature, unknown_argument
+from lazyinspect.plan.ops.signature import REQUIRED, Signature
 from lazyinspect.plan.scope import LayerArg
 from lazyinspect.plan.tree import Function, Leaf
-from lazyinspect.shapes import TensorType, Value, is_float, prod, tensors_of
+from lazyinspect.shapes import TensorType, Value, is_float, prod, shape_problem, tensors_of
 from lazyinspect.spec.names import did_you_mean
 
 Positional = Sequence[Any]
 Keywords = Mapping[str, Any]
+
+
+def _require_possible(output: Value, what: str = "an output that") -> None:
+    """Refuse tensors that torch cannot make, whatever the memory: later sums and rows need not.
+
+    Raises:
+        ShapeError: too many dimensions, or too large.
+    """
+    for _, kind in tensors_of(output):
+        problem = shape_problem(kind.shape)
+        if problem is not None:
+            raise ShapeError(f"makes {what} {problem}", help="check the sizes on the way here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,10 @@ class Resolver:
             raise
         weights = op.weights(full)
         self._check_dtype(weights, bound)
+        for weight in weights:
+            _require_possible(TensorType(weight.shape), f"a {weight.name or 'parameter'} that")
         output = op.outputs(full, *bound)
+        _require_possible(output)
         macs = op.macs(full, *bound)
         leaf = Leaf(name, op.name, given, args, weights, mark, become, op)
         return Applied(leaf, output, macs)
@@ -177,6 +192,7 @@ class Resolver:
         op.check(full)
         bound = self.inputs(op, values, named)
         output = op.outputs(full, *bound)
+        _require_possible(output)
         macs = op.macs(full, *bound)
         return Applied(Function(op, args, mark, expand_batch), output, macs)
 
@@ -211,7 +227,9 @@ class Resolver:
         bound = self.inputs(op, values, named)
         if isinstance(node, Leaf):
             self._check_dtype(node.weights, bound)
-        return Applied(node, op.outputs(full, *bound), op.macs(full, *bound))
+        output = op.outputs(full, *bound)
+        _require_possible(output)
+        return Applied(node, output, op.macs(full, *bound))
 
     def inputs(self, op: Op, values: Positional, named: Keywords) -> list[Any]:
         """Values in the order of the op's forward, defaults filled in.
@@ -230,7 +248,10 @@ class Resolver:
             plural = "" if count == 1 else "s"
             raise ArgumentError(
                 f"takes {count} source{plural} ({signature.text}), and gets {len(values)}",
-                help="name the sources with `from:`",
+                help="merge them before it, with `cat` or `add`; a tuple is one source: from: "
+                "[[a, b]]"
+                if count == 1
+                else "",
             )
         bound = list(values)
         missing = []
@@ -244,7 +265,11 @@ class Resolver:
         if named:
             for name in named:
                 if name not in signature.by_name:
-                    raise unknown_argument(name, signature)
+                    known = [parameter.name for parameter in parameters]
+                    raise ArgumentError(
+                        f"has no source `{name}`",
+                        help=did_you_mean(name, known, "its sources are " + " ".join(known)),
+                    )
                 if any(p.name == name for p in parameters[: len(values)]):
                     raise ArgumentError(f"`{name}` is given twice in `from:`")
         if missing:

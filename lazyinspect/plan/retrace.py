@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, Mark, OpError, Problem, SpecError
+from lazyinspect.plan.arguments import plan_key
 from lazyinspect.plan.frame import Frame
 from lazyinspect.plan.ops.merges import cat_broadcast
 from lazyinspect.plan.resolve import Resolver
@@ -45,6 +46,8 @@ class Retracer:
 
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
+        self._followed: dict[Any, tuple[Value, tuple[Call, ...], list[Value]]] = {}
+        """By graph and input types: a module that is used again and again is followed once."""
 
     @staticmethod
     def usable(call: Call) -> bool:
@@ -98,7 +101,7 @@ class Retracer:
             raise ArgumentError(
                 f"applies a module of {len(graph.inputs)} sources, and gets "
                 f"{len(values) + len(named)}",
-                help="name the sources with `from:`",
+                help=f"give it {len(graph.inputs)} with `from:`",
             )
         root = _Root(graph, () if graph.is_block else path, mark)
         output, calls, _ = self._graph(graph, values, root)
@@ -142,10 +145,14 @@ class Retracer:
     def _graph(
         self, graph: Graph, values: list[Value], root: _Root
     ) -> tuple[Value, tuple[Call, ...], list[Value]]:
-        slots: dict[int, Value] = dict(enumerate(values))
-        calls = tuple([self._step(step, slots, root) for step in graph.steps])
-        exports = [_read(ref, slots) for ref in graph.exports]
-        return _read(graph.output, slots), calls, exports
+        key = (graph, root.graph, plan_key(tuple(values)))
+        found = self._followed.get(key)
+        if found is None:
+            slots: dict[int, Value] = dict(enumerate(values))
+            calls = tuple([self._step(step, slots, root) for step in graph.steps])
+            exports = [_read(ref, slots) for ref in graph.exports]
+            found = self._followed[key] = _read(graph.output, slots), calls, exports
+        return found
 
 
 def _read(operand: Any, slots: Mapping[int, Value]) -> Value:

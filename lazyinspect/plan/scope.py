@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lazyinspect import limits
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.plan.frame import POISON, Skip
 from lazyinspect.shapes import TensorType, format_value
 from lazyinspect.spec.formula import Formula, FormulaError, describe
 from lazyinspect.spec.model import OPEN, ArgsExpr, Expr, LayerExpr, ParamSpec, Template
-from lazyinspect.spec.names import did_you_mean
+from lazyinspect.spec.names import did_you_mean, listed
 from lazyinspect.spec.values import formula_problem
 
 
@@ -51,7 +52,10 @@ class Scope:
             return self.params[name]
         if name == "i":
             if self.i is None:
-                raise FormulaError("`i` is the index of a copy, and nothing is repeated here")
+                raise FormulaError(
+                    "`i` is the index of a copy, and nothing is repeated here",
+                    help="`repeat:` on the step gives it; a block is given it as an argument",
+                )
             return self.i
         if name == "cin":
             tensor = self._tensor(name)
@@ -100,7 +104,7 @@ class Scope:
 
 
 def _known(params: Mapping[str, Any]) -> str:
-    return "the parameters here are " + " ".join(params) if params else "declare it in `params:`"
+    return "the parameters here are " + listed(params) if params else "declare it in `params:`"
 
 
 def evaluate(expr: Expr, scope: Scope) -> Any:
@@ -120,10 +124,40 @@ def evaluate(expr: Expr, scope: Scope) -> Any:
             problem = formula_problem(error, expr.mark)
             raise SpecError(replace(problem, found=_values(value, scope))) from None
     if isinstance(value, tuple):
-        return tuple(evaluate(item, scope) for item in value)
-    assert isinstance(value, LayerExpr)
-    positional, keywords = evaluate_args(value.args, scope)
-    return LayerArg(value.op, positional, tuple(keywords.items()))
+        result: Any = tuple([evaluate(item, scope) for item in value])
+    else:
+        assert isinstance(value, LayerExpr)
+        positional, keywords = evaluate_args(value.args, scope)
+        result = LayerArg(value.op, positional, tuple(keywords.items()))
+    # lists that name lists double from one parameter to the next
+    problem = size_problem(result)
+    if problem is not None:
+        raise SpecError(
+            Problem("value-too-large", problem, expr.mark, help="a size is one number")
+        )
+    return result
+
+
+def size_problem(value: Any) -> str | None:
+    """Why a value holds more than one may; None where it does not."""
+    count, level = 0, [value]
+    for _ in range(limits.NESTING):
+        inner: list[Any] = []
+        for item in level:
+            count += 1
+            if isinstance(item, tuple):
+                inner.extend(item)
+            elif isinstance(item, LayerArg):
+                inner.extend(item.positional)
+                inner.extend(part for _, part in item.keywords)
+            elif type(item) is int and not -limits.INTEGER <= item <= limits.INTEGER:
+                return "an integer is at most 2^53"
+            if count + len(inner) > limits.VALUE:
+                return f"one value holds at most {limits.VALUE:,} elements"
+        if not inner:
+            return None
+        level = inner
+    return f"a value is nested at most {limits.NESTING} levels deep"
 
 
 def _values(formula: Formula, scope: Scope) -> str:
@@ -168,6 +202,7 @@ def evaluate_name(name: str | Template, scope: Scope, expr_mark: Any) -> str:
                     "bad-name",
                     f"`{{{part.text}}}` gives {describe(value)}, and a name takes an integer",
                     expr_mark,
+                    help="divide with `//`" if type(value) is float else "",
                 )
             )
         parts.append(str(value))

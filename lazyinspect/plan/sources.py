@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazyinspect.errors import Mark, Problem, SpecError
+from lazyinspect.plan.budget import Budget
 from lazyinspect.plan.frame import POISON, Frame, Skip, Val
 from lazyinspect.plan.scope import Scope, evaluate
+from lazyinspect.plan.tree import Call
 from lazyinspect.shapes import TensorType, tensors_of
+from lazyinspect.spec.formula import describe
 from lazyinspect.spec.model import Branch, Expr, Group, Label, SourceExpr, Sources, StepSpec
 from lazyinspect.spec.names import did_you_mean
 
@@ -21,7 +24,8 @@ class Walk:
     """Where the planner stands: a graph, what its names mean, and what was read last."""
 
     __slots__ = (
-        "calls", "dangling", "frame", "i", "input", "names", "params", "prev", "unpacked",
+        "budget", "calls", "dangling", "edges", "frame", "i", "input", "names", "params", "prev",
+        "rows", "unpacked",
     )  # fmt: skip
 
     def __init__(
@@ -37,12 +41,29 @@ class Walk:
         self.prev = prev
         self.input = input
         self.i = i
-        self.calls: list[Any] = []
+        self.calls: list[Call] = []
+        self.budget: Budget | None = None
+        """None: nothing is counted."""
+        self.rows = 0
+        """Of the calls."""
+        self.edges = 0
         self.names: set[str] = set()
         self.dangling: StepSpec | None = None
         """The step before, where it has both `if:` and `from:`: `prev` must not be implied."""
         self.unpacked: StepSpec | None = None
         """The step before, where `as:` unpacked its tuple: there is no `prev`."""
+
+    def add(self, call: Call) -> None:
+        """Note the call of a step.
+
+        Raises:
+            Halt: the network grows too large.
+        """
+        self.calls.append(call)
+        self.rows += call.size
+        self.edges += call.edges
+        if self.budget is not None:
+            self.budget.require(self.rows, self.edges, call)
 
 
 class Sourced:
@@ -123,8 +144,10 @@ def _evaluated(item: Any, scope: Scope) -> Any:
         raise SpecError(
             Problem(
                 "bad-source",
-                "a source is a label, a number or a formula that gives a number",
+                "a source is a label, a number or a formula that gives a number, and this is "
+                f"{describe(value)}",
                 item.mark,
+                help="name a label",
             )
         )
     if isinstance(item, tuple):

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from lazyinspect import limits
 from lazyinspect.spec.functions import APPLY, ARITY
 
-MAX_LENGTH = 200
-MAX_INT = 2**53
+MAX_LENGTH = limits.FORMULA
+MAX_INT = limits.INTEGER
 FUNCTIONS = tuple(APPLY)
 RESERVED = ("cin", "last", "shape", "i", *FUNCTIONS)
 """Names that no parameter may take."""
@@ -83,20 +84,25 @@ _COMPARE: dict[type, tuple[str, Callable[[Any, Any], bool]]] = {
 }
 _REFUSED: dict[type, str] = {
     ast.Attribute: "attributes",
-    ast.Subscript: "subscripts (use `shape(k)`)",
+    ast.Subscript: "subscripts",
     ast.Lambda: "lambdas",
     ast.ListComp: "comprehensions",
     ast.SetComp: "comprehensions",
     ast.DictComp: "comprehensions",
     ast.GeneratorExp: "comprehensions",
     ast.JoinedStr: "strings",
-    ast.List: "lists (write the formula inside a YAML list)",
+    ast.List: "lists",
     ast.Tuple: "tuples",
     ast.Dict: "mappings",
     ast.Set: "sets",
     ast.NamedExpr: "assignments",
     ast.Starred: "`*`",
     ast.Await: "await",
+}
+_INSTEAD: dict[type, str] = {
+    ast.Subscript: "sizes of the first source are `shape(k)`; give other values a parameter each",
+    ast.List: "write the formulas inside a YAML list",
+    ast.Tuple: "write the formulas inside a YAML list",
 }
 
 _CACHE: dict[str, Formula] = {}
@@ -140,7 +146,9 @@ def _parse(text: str) -> Formula:
         offset = getattr(error, "offset", None) or 1
         raise FormulaError(
             "this is not a formula",
-            help="numbers, names, + - * / // %, comparisons, and or not, a if c else b, calls of "
+            help=f"one `$` stands before the whole formula: ${text.replace('$', '')}"
+            if "$" in text
+            else "numbers, names, + - * / // %, comparisons, and or not, a if c else b, calls of "
             + " ".join(FUNCTIONS),
             offset=indent + offset - 1,
         ) from None
@@ -159,13 +167,25 @@ def _count_characters(body: ast.expr, text: bytes) -> None:
             node.end_col_offset = len(text[: node.end_col_offset].decode())
 
 
+class _Fail:
+    """Makes the errors of one place in a formula."""
+
+    __slots__ = ("length", "offset")
+
+    def __init__(self, offset: int, length: int) -> None:
+        self.offset = offset
+        self.length = length
+
+    def __call__(self, message: str, help: str = "") -> FormulaError:
+        return FormulaError(message, help=help, offset=self.offset, length=self.length)
+
+
 def _compile(node: ast.expr, names: set[str], indent: int) -> Program:
     """One syntax node as a closure."""
-
-    def fail(message: str, help: str = "") -> FormulaError:
-        length = (node.end_col_offset or node.col_offset + 1) - node.col_offset
-        return FormulaError(message, help=help, offset=indent + node.col_offset, length=length)
-
+    # of the node no more than its place: formulas are kept, and their trees need not be
+    fail = _Fail(
+        indent + node.col_offset, (node.end_col_offset or node.col_offset + 1) - node.col_offset
+    )
     if isinstance(node, ast.Constant):
         return _constant(node.value, fail)
     if isinstance(node, ast.Name):
@@ -202,8 +222,8 @@ def _compile(node: ast.expr, names: set[str], indent: int) -> Program:
     if isinstance(node, ast.Call):
         return _call(node, names, indent, fail)
     what = _REFUSED.get(type(node), f"`{type(node).__name__}`")
-    raise fail(f"{what} are not allowed in a formula" if what.endswith("s") else
-               f"{what} is not allowed in a formula")  # fmt: skip
+    verb = "are" if what.endswith("s") else "is"
+    raise fail(f"{what} {verb} not allowed in a formula", _INSTEAD.get(type(node), ""))
 
 
 def _constant(value: Any, fail: Callable[..., FormulaError]) -> Program:
@@ -327,7 +347,9 @@ def _call(
     name = node.func.id
     keywords = [keyword.arg for keyword in node.keywords]
     if keywords and (name != "divisible" or keywords != ["d"]):
-        raise fail(f"`{name}` takes no keyword arguments")
+        raise fail(
+            f"`{name}` takes no keyword arguments", "give its arguments by position"
+        )
     arguments = [_compile(argument, names, indent) for argument in node.args]
     arguments += [_compile(keyword.value, names, indent) for keyword in node.keywords]
     if name == "shape":
@@ -344,7 +366,8 @@ def _call(
     low, high = ARITY[name]
     if not low <= len(arguments) <= high:
         count = str(low) if low == high else f"{low} or more" if high > 9 else f"{low} to {high}"
-        raise fail(f"`{name}` takes {count} arguments, and gets {len(arguments)}")
+        plural = "" if count == "1" else "s"
+        raise fail(f"`{name}` takes {count} argument{plural}, and gets {len(arguments)}")
     apply = APPLY[name]
 
     def run(scope: Scope) -> Any:

@@ -16,10 +16,22 @@ def divisible(value: float, d: int = 8) -> int:
     return rounded + d if rounded < 0.9 * value else rounded
 
 
+def rounded(value: float, *digits: int) -> float:
+    """``round``: to an integer, or to a number of decimal digits.
+
+    Raises:
+        ValueError: more digits than any number here has; Python would compute their power of 10.
+    """
+    for count in digits:
+        if type(count) is not int or not -20 <= count <= 20:
+            raise ValueError("the second argument is an integer from -20 to 20")
+    return round(value, *digits)
+
+
 APPLY: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
-    "round": round,
+    "round": rounded,
     "int": int,
     "ceil": math.ceil,
     "floor": math.floor,

@@ -44,12 +44,28 @@ MODULE_ATTRIBUTES = frozenset(
 holds the list against torch."""
 
 
+_MANY = 1_000
+_LONG = 60
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names for a message, with how many more there are: ``a b c and 97 more``."""
+    known = list(names)
+    more = f" and {len(known) - most:,} more" if len(known) > most else ""
+    return " ".join(known[:most]) + more
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that was probably meant."""
     pool = list(names)
     folded = {candidate.lower(): candidate for candidate in pool}
     if name.lower() in folded:
         return folded[name.lower()]
+    if len(pool) > _MANY:
+        # comparing takes as long as a step: of very many, those that begin alike
+        pool = [each for each in pool if each[:1] == name[:1] and abs(len(each) - len(name)) < 3]
+    if len(name) > _LONG or len(pool) > _MANY:
+        return None
     found = difflib.get_close_matches(name, pool, n=1, cutoff=0.6 if len(name) > 4 else 0.7)
     return found[0] if found else None
 

@@ -12,12 +12,15 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from lazyinspect import limits
 from lazyinspect.errors import Mark, Problem, Source, SpecError
 from lazyinspect.files import called
+from lazyinspect.spec.syntax import syntax_problem
 
-MAX_BYTES = 1 << 20
-MAX_DEPTH = 64
+MAX_BYTES = limits.SPEC_BYTES
+MAX_DEPTH = limits.NESTING
 
+_YAML = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _LONGEST_NUMBER = 400
@@ -157,7 +160,7 @@ def read(text: str, path: str) -> Node:
     except UnicodeEncodeError as error:
         raise SpecError(_forbidden(error.object[error.start], text, source)) from None
     except yaml.MarkedYAMLError as error:
-        raise SpecError(_syntax_problem(error, source)) from None
+        raise SpecError(syntax_problem(error, source)) from None
     except yaml.reader.ReaderError as error:
         code: int | str = error.character
         raise SpecError(
@@ -187,7 +190,8 @@ class _Builder:
             kind = type(event)
             node: Node
             if kind is yaml.ScalarEvent:
-                node = self._scalar(event)
+                # a description tells as much as it likes
+                node = self._scalar(event, long=len(stack) == 1 and _describes(stack[0][1]))
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
                 self._plain_node(event)
                 if len(stack) >= MAX_DEPTH:
@@ -259,13 +263,21 @@ class _Builder:
             raise self._error(
                 event,
                 "yaml-tag",
-                f"the tag `{event.tag}` is not allowed in a spec",
+                f"the tag `{event.tag.replace(_YAML, '!!')}` is not allowed in a spec",
                 "remove it; quote a text that starts with `!`",
             )
 
-    def _scalar(self, event: Any) -> Scalar:
+    def _scalar(self, event: Any, *, long: bool) -> Scalar:
         self._plain_node(event)
         text = event.value
+        if len(text) > limits.TEXT and not long:
+            raise self._error(
+                event,
+                "text-too-long",
+                f"a name or value has at most {limits.TEXT:,} characters, and this one "
+                f"{len(text):,}",
+                "a quote or a bracket may be open; texts for people stand under `description:`",
+            )
         plain = bool(event.implicit[0])
         return Scalar(core_value(text) if plain else text, text, self._mark(event), plain)
 
@@ -307,6 +319,12 @@ class _Builder:
         return tuple(pairs)
 
 
+def _describes(children: list[Node]) -> bool:
+    """Whether the next node at the top of a file is its description."""
+    key = children[-1] if len(children) % 2 else None
+    return isinstance(key, Scalar) and key.text == "description"
+
+
 def core_value(text: str) -> Any:
     """The value of a plain scalar by the core schema of YAML 1.2.
 
@@ -328,43 +346,3 @@ def core_value(text: str) -> Any:
     if _FLOAT.match(text):
         return float(text)
     return text
-
-
-def _syntax_problem(error: yaml.MarkedYAMLError, source: Source) -> Problem:
-    where = error.problem_mark or error.context_mark
-    if error.problem and "expected ',' or" in error.problem and error.context_mark is not None:
-        # the end of the file is where it shows, the opening bracket is where it is wrong
-        start = error.context_mark
-        opened = Mark(source, start.line + 1, start.column + 1)
-        what = "list" if "sequence" in (error.context or "") else "mapping"
-        missed = "" if where is None else f", seen at line {where.line + 1}"
-        return Problem(
-            "yaml-syntax",
-            f"this {what} is not closed, or lacks a comma{missed}",
-            opened,
-            help=f"close it with `{']' if what == 'list' else '}'}`",
-        )
-    mark = None
-    if where is not None:
-        line = min(where.line + 1, len(source.lines))
-        mark = Mark(source, line, where.column + 1)
-    message = error.problem or "not YAML"
-    if error.context:
-        message = f"{message} {error.context}"
-    return Problem("yaml-syntax", message, mark, help=_syntax_help(message, mark))
-
-
-def _syntax_help(message: str, mark: Mark | None) -> str:
-    line = mark.source.lines[mark.line - 1] if mark is not None else ""
-    if "\t" in line and ("token" in message or "tab" in message):
-        return "indent with spaces: YAML allows no tab there"
-    if "mapping values are not allowed" in message:
-        return (
-            "put braces around a step under a name, conv: {LazyConv2d: [16, 3]}; quote a text "
-            "that contains `: `"
-        )
-    if "expected" in message and "block" in message and ", " in line and "- " in line:
-        return "put braces around a step with further keys: - {LazyConv2d: [16, 3], as: x}"
-    if "could not find expected ':'" in message:
-        return "a `:` is missing after a key, or the line is indented too little"
-    return "check the indentation and the brackets above this place"

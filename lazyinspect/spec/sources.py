@@ -28,8 +28,9 @@ class SourceParser(ValueParser):
                 type(item.value) is int or item.text.startswith("$")
             ):
                 self.problems.add(
-                    "bad-expect", "a size is an integer, a formula, or `_`", item.mark
-                )
+                    "bad-expect", "a size is an integer, a formula, or `_`", item.mark,
+                    help="write `_` for a size that may be anything",
+                )  # fmt: skip
             entries.append(entry)
         return tuple(entries)
 

@@ -94,7 +94,8 @@ class StepParser(SourceParser):
                 "bad-step",
                 f"a step is the name of a layer or function, and this is {text or 'empty'}",
                 node.mark,
-                help="write for instance ReLU, or {LazyConv2d: [64, 3]}",
+                help="write for instance ReLU, or {LazyConv2d: [64, 3]}"
+                + ("" if text else "; or leave it out"),
             )
             return None
         if text in ("Sequential", "Graph", "Parameter", "use", "splice"):
@@ -120,7 +121,6 @@ class StepParser(SourceParser):
             if word.text in STEP_KEYS and word is not key:
                 self._step_key(word, value, fields)
         self._distinct(fields)
-        return self._op(key, argument, fields)
         sources: Sources | None = fields.get("sources")
         # the steps of a Sequential may each name their own
         if sources is not None and sources.is_empty and key.text != "Sequential":
@@ -128,6 +128,7 @@ class StepParser(SourceParser):
                 "bad-source", "`from:` names nothing", sources.mark,
                 help="name a label, or leave `from:` out: the step before is meant then",
             )  # fmt: skip
+        return self._op(key, argument, fields)
 
     def _distinct(self, fields: dict[str, Any]) -> None:
         """No label twice among those of one step."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lazyinspect.errors import Mark, Problem
+from lazyinspect import limits
+from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.spec.formula import Formula, FormulaError, parse_formula
 from lazyinspect.spec.model import OPEN, ArgsExpr, Expr, LayerExpr, Name, Template
 from lazyinspect.spec.names import MODULE_ATTRIBUTES, did_you_mean
@@ -22,11 +23,16 @@ class Problems:
         self.found: list[Problem] = []
 
     def add(self, code: str, message: str, mark: Mark, *, help: str = "", found: str = "") -> None:
-        self.found.append(Problem(code, message, mark, help=help, found=found))
+        self._note(Problem(code, message, mark, help=help, found=found))
 
     def formula(self, error: FormulaError, mark: Mark, *, quoted: bool = False) -> None:
         """A formula's problem, at the characters to blame."""
-        self.found.append(formula_problem(error, mark, quoted=quoted))
+        self._note(formula_problem(error, mark, quoted=quoted))
+
+    def _note(self, problem: Problem) -> None:
+        self.found.append(problem)
+        if len(self.found) >= limits.PROBLEMS and problem.mark is not None:
+            raise SpecError([*self.found, enough_problems(problem.mark)])
 
     def unknown_key(self, key: Scalar, known: Iterable[str], where: str) -> None:
         known = list(known)
@@ -36,6 +42,16 @@ class Problems:
             key.mark,
             help=did_you_mean(key.text, known, "the keys are " + " ".join(known)),
         )
+
+
+def enough_problems(mark: Mark) -> Problem:
+    """Said in the place of the problems that follow."""
+    return Problem(
+        "too-many-problems",
+        f"there are {limits.PROBLEMS} problems up to here, and nothing further is looked at",
+        mark,
+        help="mend the first ones: often the others follow from them",
+    )
 
 
 def formula_problem(error: FormulaError, mark: Mark, *, quoted: bool = False) -> Problem:
@@ -66,6 +82,7 @@ class ValueParser:
         if isinstance(node, Scalar):
             return self._scalar(node)
         if isinstance(node, Sequence):
+            self._few(node)
             items = tuple(self.expr(item) for item in node.items)
             constants = tuple(item.constant for item in items)
             closed = all(constant is not OPEN for constant in constants)
@@ -74,6 +91,21 @@ class ValueParser:
         if layer is None:
             return Expr(None, node.mark, OPEN)
         return Expr(layer, node.mark, OPEN)
+
+    def _few(self, node: Sequence) -> None:
+        """No list of more elements than a value may have, nested lists counted."""
+        count, lists = 0, [node]
+        while lists and count <= limits.VALUE:
+            items = lists.pop().items
+            count += len(items)
+            lists.extend(item for item in items if isinstance(item, Sequence))
+        if count > limits.VALUE:
+            self.problems.add(
+                "value-too-large",
+                f"one value holds at most {limits.VALUE:,} elements, and this one more",
+                node.mark,
+                help="a size is one number",
+            )
 
     def layer(self, node: Mapping) -> LayerExpr | None:
         """``{LeakyReLU: 0.1}`` where a value stands."""
@@ -97,6 +129,13 @@ class ValueParser:
             if formula is None:
                 return Expr(None, node.mark, OPEN)
             return Expr(formula, node.mark, OPEN)
+        if type(value) is int and not -limits.INTEGER <= value <= limits.INTEGER:
+            self.problems.add(
+                "value-too-large",
+                "an integer is at most 2^53",
+                node.mark,
+                help="up to there a float holds every integer exactly",
+            )
         return Expr(value, node.mark, value)
 
     def args(self, node: Node, parameters: Callable[[str], bool] | None = None) -> ArgsExpr:
@@ -205,6 +244,9 @@ def name_problem(text: str) -> tuple[str, str] | None:
     """Why ``text`` can name no step, and what to do; None where it can."""
     if not text:
         return "a step's name is empty", "give it a name"
+    if len(text) > limits.NAME:
+        message = f"a step's name has at most {limits.NAME} characters, and this one {len(text):,}"
+        return message, f"write `{text[:20]}`"
     if "." in text:
         return f"`{text}` contains a dot", f"write `{text.replace('.', '_')}`"
     if text in ("prev", "input"):

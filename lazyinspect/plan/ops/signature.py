@@ -327,11 +327,20 @@ def _show(value: Any) -> str:
         return f"the list {_yaml(value)}"
     if isinstance(value, float):
         return f"the float {value!r}"
-    return _yaml(value)
+    # a layer as a value, of which the op table knows nothing
+    layer = getattr(value, "op", None)
+    return f"the layer {layer}" if isinstance(layer, str) else _yaml(value)
 
 
 def _type_help(kinds: tuple[Kind, ...], value: Any) -> str:
     bases = {kind.base for kind in kinds}
+    choices = [choice for kind in kinds for choice in kind.choices]
+    if choices and isinstance(value, str):
+        import difflib
+
+        near = difflib.get_close_matches(value, choices, n=1)
+        if near:
+            return f"did you mean `{near[0]}`?"
     if "bool" in bases and isinstance(value, str):
         truth = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false"}
         word = truth.get(value.lower(), "false" if value.lower() == "n" else "")
