@@ -114,7 +114,7 @@ class _Trial:
     def _tries(self, group: Sequence[Size]) -> list[tuple[int, int]]:
         """Other values of equal sizes, and the output's size with each that is accepted."""
         before = self.operation.value(group[0])
-        values = dict.fromkeys((before + 1, 2 * before, before + 2, 3 * before))
+        values = dict.fromkeys((before + 1, 2 * before, before + 2, 3 * before, 16 * before))
         values.pop(before, None)
         found = []
         for value in islice(values, 1 if self.operation.is_slow else None):
