@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-# loading the package binds its name here, and nothing does so again: deleted below, the name
+# loading a package binds its name here, and nothing does so again: deleted below, the name
 # is free to mean the verb, while `lazyinspect.plan.ops` still imports
+import lazyinspect.lock
 import lazyinspect.plan  # noqa: F401
 from lazyinspect._version import __version__
 
 if TYPE_CHECKING:
-    from lazyinspect.api import build, load, plan, run
+    from lazyinspect.api import build, check, diff, load, lock, plan, run
     from lazyinspect.codes import explain
+    from lazyinspect.drift import Drift
     from lazyinspect.errors import (
         ExpectationError,
         InternalError,
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from lazyinspect.plan.plan import Plan
     from lazyinspect.report import Report
 else:
-    del plan
+    del lock, plan
 
 __all__ = [
+    "Drift",
     "ExpectationError",
     "InternalError",
     "LazyinspectError",
@@ -34,8 +37,11 @@ __all__ = [
     "SpecError",
     "__version__",
     "build",
+    "check",
+    "diff",
     "explain",
     "load",
+    "lock",
     "plan",
     "run",
 ]

@@ -7,13 +7,17 @@ planning needs none.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
+from lazyinspect.codes import error_of
+from lazyinspect.drift import CheckReport, Comparison, Drift, Locked
+from lazyinspect import limits
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.files import called, read_bytes
 from lazyinspect.plan.lint import with_lint
@@ -30,6 +34,8 @@ from lazyinspect.spec.structure import STRUCTURE_OPS, StructureOp
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from lazyinspect.lock.networks import Options
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 """Dtypes that parameters may have."""
@@ -94,6 +100,7 @@ def plan(
     batch: int | None = None,
     dtype: str = "float32",
     allow: Sequence[str] = (),
+    max_steps: int = limits.STEPS,
 ) -> Plan:
     """Plan a network without building it. Loads no torch where every op is in the table.
 
@@ -105,6 +112,7 @@ def plan(
         batch: size of dimension 0 of every input.
         dtype: of parameters, and of inputs without one of their own.
         allow: full names of your own classes that the spec may use.
+        max_steps: that the network may have, copies counted.
 
     Raises:
         SpecError: the spec or an argument is wrong (exit code 2).
@@ -119,9 +127,12 @@ def plan(
     for name in set or ():
         if not isinstance(name, str):
             raise _bad_option(f"`set` takes names of parameters, and gets {name!r}")
+    if type(max_steps) is not int or max_steps < 1:
+        raise _bad_option(f"`max_steps` takes an integer of 1 or more, and gets {max_steps!r}")
     return make_plan(
-        load(spec), variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
-    )
+        load(spec), variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow,
+        max_steps=max_steps,
+    )  # fmt: skip
 
 
 def _require(option: str, value: object, choices: Sequence[str]) -> None:
@@ -146,6 +157,7 @@ def build(
     device: str = "cpu",
     init: Literal["default", "zeros"] = "default",
     memory_limit: int | str | None = None,
+    max_steps: int = limits.STEPS,
 ) -> nn.Module:
     """A materialised network in eval mode: ordinary layers of torch.nn, weights drawn.
 
@@ -163,8 +175,9 @@ def build(
     """
     _require("init", init, INITS)
     planned = plan(
-        spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
-    )
+        spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow,
+        max_steps=max_steps,
+    )  # fmt: skip
     with importing_torch():
         from lazyinspect.probe import materialised
     return materialised(planned, device=device, init=init, memory_limit=memory_limit)
@@ -187,6 +200,7 @@ def run(
     seed: int = 0,
     init: Literal["default", "zeros"] = "default",
     memory_limit: int | str | None = None,
+    max_steps: int = limits.STEPS,
 ) -> Report:
     """Plan a network, build it from lazy modules, run it once on the device, and compare.
 
@@ -210,8 +224,9 @@ def run(
         )
     _require("init", init, INITS)
     planned = plan(
-        spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow
-    )
+        spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow,
+        max_steps=max_steps,
+    )  # fmt: skip
     if re.fullmatch(r"meta(:\d+)?", device):
         return planned.report()
     with importing_torch():
@@ -234,6 +249,177 @@ def run(
         timing=probed.timing,
         verified=probed.verified,
     )
+
+
+def check(
+    path: str | PathLike[str], *, allow: Sequence[str] = (), device: str | None = None
+) -> tuple[Drift, ...]:
+    """What differs between networks and the locks beside their specs, by cause.
+
+    Loads no torch where every op is in the table.
+
+    Args:
+        path: a spec, or a folder, searched with all below it.
+        allow: full names of your own classes that the specs may use.
+        device: also build and run every network there.
+
+    Returns:
+        A drift for each cause; empty when nothing differs.
+
+    Raises:
+        SpecError, NetworkError, ExpectationError: a lock is missing or unreadable, or a network
+            does not plan; what else was found is not told then (see :func:`check_all`).
+    """
+    report = check_all([path], allow=allow, device=device)
+    if report.problems:
+        raise error_of(report.problems)
+    return report.drifts
+
+
+def check_all(
+    paths: Sequence[str | PathLike[str]],
+    *,
+    allow: Sequence[str] = (),
+    device: str | None = None,
+    jobs: int | None = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> CheckReport:
+    """Hold every network of specs and folders against its lock, whatever is wrong with others.
+
+    Args:
+        device: also build and run every network there, and hold what it shows against the plan.
+        jobs: processes; None for as many as pay.
+        progress: called with how many specs of how many are done.
+
+    Raises:
+        SpecError: a path does not exist, or there is no spec in a folder.
+    """
+    from lazyinspect.lock.check import check_paths
+
+    return check_paths(
+        [str(path) for path in paths], load, _lock_options(allow), jobs, progress,
+        None if device is None else partial(_run_on, device),
+    )  # fmt: skip
+
+
+def _run_on(device: str, spec: Spec, variant: str | None, allow: tuple[str, ...]) -> None:
+    """Build and run a network; raises where it cannot, or shows what was not planned."""
+    run(spec, variant=variant, allow=allow, device=device, time=False, init="zeros")
+
+
+def lock(path: str | PathLike[str], *, allow: Sequence[str] = ()) -> tuple[Locked, ...]:
+    """Write the lock of a spec, or of every spec in a folder.
+
+    Args:
+        path: a spec, or a folder, searched with all below it.
+        allow: full names of your own classes that the specs may use.
+
+    Returns:
+        What was done with each, and what the lock before said otherwise.
+
+    Raises:
+        SpecError, NetworkError, ExpectationError: a network does not plan; locks of other specs
+            are written. SpecError also where ``CI`` is set: nothing is written there.
+    """
+    results = lock_all([path], allow=allow)
+    found = [problem for result in results for problem in result.problems]
+    if found:
+        raise error_of(found)
+    return results
+
+
+def lock_all(
+    paths: Sequence[str | PathLike[str]],
+    *,
+    accept: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    jobs: int | None = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Locked, ...]:
+    """Write locks: of whole specs, and of single networks of others.
+
+    Args:
+        accept: ``SPEC`` or ``SPEC@VARIANT``: what to take as it is now; what the lock says of
+            the spec's other networks stays.
+        jobs: processes; None for as many as pay.
+        progress: called with how many specs of how many are done.
+
+    Raises:
+        SpecError: ``CI`` is set, a path does not exist, or there is no spec in a folder.
+    """
+    from lazyinspect.lock.write import lock_paths
+
+    options = _lock_options(allow)
+    return lock_paths([str(path) for path in paths], accept, load, options, jobs, progress)
+
+
+def diff(
+    a: Source,
+    b: Source | None = None,
+    *,
+    base: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    input: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    batch: int | None = None,
+    allow: Sequence[str] = (),
+) -> tuple[Drift, ...]:
+    """What changed between two networks, by cause. Loads no torch where every op is in the table.
+
+    Args:
+        a, b: a spec, a lock or a JSON report, with ``@VARIANT`` for one network; ``@VARIANT``
+            alone is of a's file. Networks of one name belong together.
+        base: instead of ``b``: a git revision, whose ``a`` is compared with the file as it is.
+        set, input, batch, allow: as :func:`plan`, for both.
+
+    Returns:
+        A drift for each cause; empty when nothing differs.
+
+    Raises:
+        SpecError, NetworkError, ExpectationError: an operand cannot be read, a network does not
+            plan, or git has no such revision.
+    """
+    given = [a if isinstance(a, Spec) else str(a)]
+    if b is not None:
+        given.append(b if isinstance(b, Spec) else str(b))
+    found = diff_all(given, base=base, set=set, input=input, batch=batch, allow=allow)
+    return tuple([drift for comparison in found for drift in comparison.drifts])
+
+
+def diff_all(
+    operands: Sequence[str | Spec],
+    *,
+    base: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    input: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    batch: int | None = None,
+    allow: Sequence[str] = (),
+) -> Iterator[Comparison]:
+    """Networks side by side, as :func:`diff` compares them, each when it is asked for.
+
+    Args:
+        operands: two; with ``base`` any number of specs and folders, ``.`` where there is none.
+
+    Raises:
+        SpecError, NetworkError, ExpectationError: as :func:`diff`.
+    """
+    from lazyinspect.lock.compare import compare, compare_bases
+
+    options = _lock_options(allow, set=set, input=input, batch=batch)
+    if base is not None:
+        paths = [each.source.path if isinstance(each, Spec) else each for each in operands]
+        return compare_bases(paths or ["."], base, load, options)
+    if len(operands) != 2:
+        raise _bad_option(f"`diff` compares two, and gets {len(operands)}")
+    return compare(operands[0], operands[1], load, options)
+
+
+def _lock_options(allow: Sequence[str], **besides: Any) -> Options:
+    from lazyinspect.lock.networks import Options
+
+    if isinstance(allow, str):
+        raise _bad_option("`allow` takes a list of names, and gets one text", f"[{allow!r}]")
+    given = {name: value for name, value in besides.items() if value is not None}
+    return Options(allow=tuple(allow), **given)
 
 
 def export(

@@ -19,10 +19,13 @@ import typer
 
 from lazyinspect import options
 from lazyinspect._version import __version__
+from lazyinspect.commands.check import check
 from lazyinspect.commands.common import Debug, NoColor
+from lazyinspect.commands.diff import diff
 from lazyinspect.commands.explain import explain
 from lazyinspect.commands.export import export
 from lazyinspect.commands.layers import layers
+from lazyinspect.commands.lock import lock
 from lazyinspect.commands.run import run
 from lazyinspect.commands.schema import schema
 from lazyinspect.errors import (
@@ -63,7 +66,7 @@ def _global(
         raise typer.Exit(0)
 
 
-for command in (run, export, layers, explain, schema):
+for command in (run, check, lock, diff, export, layers, explain, schema):
     app.command()(command)
 
 
@@ -132,12 +135,17 @@ def _run(given: Sequence[str]) -> int:
         prints = not given or not {"-h", "--help", "--version"}.isdisjoint(given)
         with printing() if prints else nullcontext():
             outcome = _outcome(command, given)
+    pieces = iter(("",) if isinstance(outcome, int) else outcome)
     code = outcome if isinstance(outcome, int) else 0
-    for text in ("",) if isinstance(outcome, int) else outcome:
+    while True:
+        try:
+            text = next(pieces)
+        except StopIteration as end:
+            # a command whose answer is more than its text returns an exit code
+            return code if end.value is None else int(end.value)
         with printing():
             sys.stdout.write(text)
             sys.stdout.flush()
-    return code
 
 
 def _outcome(command: Any, given: Sequence[str]) -> Any:

@@ -202,6 +202,24 @@ class CheckReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Locked:
+    """What `lock` did with one spec."""
+
+    spec: str
+    lock: str
+    outcome: Literal["created", "written", "unchanged", "failed"]
+    accepted: tuple[Checked, ...] = ()
+    """Networks whose drifts were accepted: what the older lock said otherwise."""
+    problems: tuple[Problem, ...] = ()
+    """Why nothing was written."""
+    problem_code: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        return self.problem_code
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of a lock: a call of a layer or a function, or a container."""
 
@@ -277,8 +295,9 @@ class Pair:
 class Comparison:
     """Two networks side by side."""
 
-    before: Snapshot
-    after: Snapshot
+    before: Snapshot | None
+    """None: only the newer side has this network."""
+    after: Snapshot | None
     drifts: tuple[Drift, ...]
     pairs: tuple[Pair, ...]
     """Every row of both, in the order of execution."""

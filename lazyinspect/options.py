@@ -35,7 +35,7 @@ class _Conversion:
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         """Called by typer with what was given or with the default."""
         kind = param.type_descriptor.annotation
-        if value is None or param.multiple:
+        if value is None or param.multiple or param.nargs != 1:
             return value
         if not isinstance(value, kind):
             try:

@@ -13,6 +13,7 @@ from lazyinspect import errors
 
 def test_exported_names_are_pinned() -> None:
     assert sorted(lazyinspect.__all__) == [
+        "Drift",
         "ExpectationError",
         "InternalError",
         "LazyinspectError",
@@ -22,8 +23,11 @@ def test_exported_names_are_pinned() -> None:
         "SpecError",
         "__version__",
         "build",
+        "check",
+        "diff",
         "explain",
         "load",
+        "lock",
         "plan",
         "run",
     ]

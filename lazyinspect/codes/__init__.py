@@ -40,6 +40,7 @@ _FORMULAS = "Formulas, parameters and variants"
 _INPUTS = "Inputs"
 _SHAPES = "Shapes"
 _CLASSES = "Classes of your own"
+_LOCKS = "Locks"
 _COMMAND = "The command and the machine"
 
 _TABLE = (
@@ -56,6 +57,7 @@ _TABLE = (
     Code("yaml-merge-key", "the merge key `<<`, which a spec may not have", _FILE),
     Code("yaml-documents", "the file holds several documents", _FILE),
     Code("yaml-depth", "lists and mappings are nested too deep", _FILE),
+    Code("text-too-long", "a name, a value or a path is longer than it may be", _FILE),
     Code("bad-spec", "the file is no mapping with `layers:`", _GRAMMAR),
     Code("spec-version", "the file asks for another version of the language", _GRAMMAR),
     Code("missing-key", "a key that must be there is not", _GRAMMAR),
@@ -86,6 +88,7 @@ _TABLE = (
     Code("bad-repeat", "`repeat:` is no count of copies", _COPIES),
     Code("bad-condition", "`if:` is neither true nor false", _COPIES),
     Code("too-many-steps", "the network has more steps than are planned", _COPIES),
+    Code("too-deep", "containers stand too deep inside one another", _COPIES),
     Code("not-a-module", "`use:` names what is no module", _COPIES),
     Code("absent-module", "`use:` names a module that `if:` leaves out", _COPIES),
     Code("open-module", "`use:` names a module that exchanges labels with others", _COPIES),
@@ -96,6 +99,7 @@ _TABLE = (
     Code("unpack-count", "`as:` names more or fewer values than there are", _COPIES),
     Code("bad-pick", "`pick:` takes an element that is not there", _COPIES),
     Code("formula", "a formula cannot be read or computed", _FORMULAS),
+    Code("value-too-large", "a number or a list is larger than it may be", _FORMULAS),
     Code("unknown-parameter", "a value for a parameter that is not declared", _FORMULAS),
     Code("missing-parameter", "a parameter has no value", _FORMULAS),
     Code("unknown-variant", "the spec has no variant of this name", _FORMULAS),
@@ -112,6 +116,17 @@ _TABLE = (
     Code("cannot-build", "torch refuses to make a layer", _CLASSES, 3),
     Code("forward-failed", "a layer fails on the device", _CLASSES, 3),
     Code("plan-mismatch", "what ran is not what was planned", _CLASSES, 70),
+    Code("missing-lock", "a spec has no lock", _LOCKS),
+    Code("lock-without-spec", "a lock has no spec", _LOCKS),
+    Code("lock-conflict", "a lock holds a merge conflict", _LOCKS),
+    Code("damaged-lock", "a lock is not as it was written", _LOCKS),
+    Code("lock-version", "a lock is of another version", _LOCKS),
+    Code("two-specs", "two specs would share a lock", _LOCKS),
+    Code("no-specs", "there is no spec in a folder", _LOCKS),
+    Code("ci-writes", "a lock would be written where CI is set", _LOCKS),
+    Code("bad-operand", "what is to be compared cannot be", _LOCKS),
+    Code("bad-report", "a file is no JSON report", _LOCKS),
+    Code("no-revision", "git has no such revision or file", _LOCKS),
     Code("bad-option", "an argument of a call from Python is wrong", _COMMAND),
     Code("bad-seed", "the seed is out of range", _COMMAND),
     Code("bad-memory-limit", "the memory limit is no amount", _COMMAND),

@@ -11,6 +11,7 @@ import typer
 
 from lazyinspect import options
 from lazyinspect.commands.common import Allow, Debug, NoColor, Output, file_of, progress, to
+from lazyinspect.files import say
 
 Paths = Annotated[
     list[str] | None,
@@ -43,6 +44,7 @@ def check(
 ) -> Generator[str, None, int]:
     """Compare networks with the locks beside their specs, and explain what differs."""
     from lazyinspect import api
+    from lazyinspect.render import problems
     from lazyinspect.render.drift import render_check
 
     file = file_of(output)
@@ -51,5 +53,8 @@ def check(
         report = api.check_all(
             paths or ["."], allow=tuple(allow or ()), device=device, jobs=jobs, progress=tell
         )
+    if report.problems:
+        found = list(dict.fromkeys(report.problems))
+        say(problems.render(found, options.layout(sys.stderr, no_color or context.obj)) + "\n")
     yield from to(file, render_check(report, format_.value, layout))
     return report.exit_code

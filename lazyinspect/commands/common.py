@@ -6,7 +6,7 @@ Nothing here computes, and nothing imports torch or yaml: ``--help`` loads this 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +45,10 @@ Inputs = Annotated[
 Batch = Annotated[
     int | None, typer.Option("--batch", metavar="N", min=1, help="Dimension 0 of every input.")
 ]
+MaxSteps = Annotated[
+    int,
+    typer.Option("--max-steps", metavar="N", min=1, help="Refuse networks of more steps."),
+]
 Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="CLASS", help="A class of your own that the spec may import."),
@@ -71,6 +75,35 @@ def working(what: str, columns: int) -> Iterator[None]:
             yield
         finally:
             wipe(width(text))
+
+
+@contextmanager
+def progress(what: str, columns: int) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal for work on many files; None where nobody would see it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    shown = ""
+
+    def wipe(more: int = 0) -> None:
+        if shown:
+            say(f"\r{' ' * min(len(shown) + more, columns - 1)}\r")
+
+    def tell(done: int, total: int) -> None:
+        nonlocal shown
+        # a step for each cell of the bar: few enough to cost nothing
+        cells = max(min(columns - 40, 40), 8)
+        filled = cells * done // max(total, 1)
+        text = f"{what} [{'#' * filled}{'.' * (cells - filled)}] {done} of {total}"[: columns - 1]
+        if filled != cells * (done - 1) // max(total, 1) or not shown:
+            say(f"\r{text}")
+            shown = text
+
+    with undoing(lambda: wipe(len("^C"))):
+        try:
+            yield tell
+        finally:
+            wipe()
 
 
 def file_of(output: Path | None) -> Path | None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from lazyinspect.drift import Change, Checked, CheckReport, Comparison, Drift, Snapshot
 from lazyinspect.errors import LazyinspectError, Mark, Problem, Source, SpecError
 from lazyinspect.lock.explain import explain
-from lazyinspect.lock.find import find, lock_of, spec_of
+from lazyinspect.lock.find import LOCK_SUFFIX, find, lock_of, spec_of
 from lazyinspect.lock.networks import Options, Planned, plan_all, snapshot
 from lazyinspect.lock.parse import Lock, split
 from lazyinspect.lock.pool import Progress, cores, run_all
@@ -41,7 +41,7 @@ def check_file(path: str, load: Callable[[str], Spec], options: Options) -> tupl
     except LazyinspectError as error:
         return (_failed(path, lock_path, None, error),)
     try:
-        text = read_lock(lock_path)
+        text = read_text(lock_path)
     except SpecError as error:
         return (_failed(path, lock_path, None, error), *_errors(path, spec, options))
     if text is None:
@@ -151,8 +151,8 @@ def _twin(path: str) -> Checked:
     return Checked(path, lock_of(path), problems=(problem,), problem_code=2)
 
 
-def read_lock(path: str) -> str | None:
-    """The text of a lock, with one kind of line end; None where there is none.
+def read_text(path: str) -> str | None:
+    """The text of a file, with one kind of line end; None where there is none.
 
     Raises:
         SpecError: it cannot be read, or is not UTF-8.
@@ -168,6 +168,8 @@ def read_lock(path: str) -> str | None:
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
+        if not path.endswith(LOCK_SUFFIX):
+            raise SpecError(Problem("bad-report", f"{path} is not UTF-8")) from None
         help = "run `lazyinspect lock` on its spec: it writes the lock anew"
         raise SpecError(Problem("damaged-lock", f"{path} is not UTF-8", help=help)) from None
 

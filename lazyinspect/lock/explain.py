@@ -21,15 +21,20 @@ Consequence: TypeAlias = Callable[[Row, Change], bool]
 
 
 def explain(
-    before: Snapshot, after: Snapshot, computed: Consequence = lambda row, change: False
+    before: Snapshot,
+    after: Snapshot,
+    computed: Consequence = lambda row, change: False,
+    *,
+    params: bool = True,
 ) -> Comparison:
     """Compare two networks by cause.
 
     Args:
         computed: says of a changed argument whether the spec computes it from the shape of what
             the row reads: it then follows where that shape differs.
+        params: a parameter of the spec that changes nothing is a difference too.
     """
-    return _Explainer(before, after, computed).comparison()
+    return _Explainer(before, after, computed).comparison(params)
 
 
 @dataclass(eq=False, slots=True)
@@ -67,7 +72,7 @@ class _Explainer:
         """The same of what flows into a container."""
         self.roles: dict[Item, tuple[Literal["cause", "follows"], _Cause]] = {}
 
-    def comparison(self) -> Comparison:
+    def comparison(self, params: bool) -> Comparison:
         self._ends()
         self._outermost(self.pairs.removed, "removed", self.gone)
         self._outermost(self.pairs.inserted, "inserted", self.added)
@@ -80,7 +85,7 @@ class _Explainer:
         )
         drifts, numbers = self._drifts()
         if not drifts:
-            drifts = self._rest(param_changes)
+            drifts = self._rest(param_changes if params else ())
         return Comparison(self.before, self.after, drifts, self._table(numbers), param_changes)
 
     # what starts a difference
@@ -288,6 +293,9 @@ class _Explainer:
     def _renamed(self, item: Item, twin: Item) -> bool:
         if item.name == twin.name or (item.positional and twin.positional):
             return False
+        row, was = item.row, twin.row
+        if not self.wired and row is not None and was is not None and row.uses and was.uses:
+            return False  # a report has no name for a step that applies a module again
         (text, number), (text_was, number_was) = stem(item.name), stem(twin.name)
         if number is None or number_was is None or text != text_was:
             return True

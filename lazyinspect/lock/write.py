@@ -13,7 +13,7 @@ from pathlib import Path
 from lazyinspect.drift import Locked
 from lazyinspect.errors import LazyinspectError, Problem, SpecError
 from lazyinspect.files import replace_file
-from lazyinspect.lock.check import check_file, read_lock, worthwhile
+from lazyinspect.lock.check import check_file, read_text, worthwhile
 from lazyinspect.lock.find import Found, find, lock_of
 from lazyinspect.lock.networks import Options, plan_all
 from lazyinspect.lock.parse import split
@@ -119,7 +119,7 @@ def _lock(
 ) -> Locked:
     name = os.path.basename(path)
     try:
-        before = read_lock(lock_path)
+        before = read_text(lock_path)
     except SpecError:
         if accept is not None:
             raise

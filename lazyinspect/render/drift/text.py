@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lazyinspect.drift import Change, Checked, CheckReport, Comparison, Drift, Locked, Pair, Row
+from lazyinspect.drift import Change, CheckReport, Comparison, Drift, Locked, Pair, Row
 from lazyinspect.lock.changes import found_out, tensor_text, written
-from lazyinspect.render import problems
 from lazyinspect.render.drift import words
 from lazyinspect.render.drift.groups import grouped
 from lazyinspect.render.layout import Layout
@@ -19,12 +18,7 @@ SHOWN = 4
 
 def check(report: CheckReport, layout: Layout) -> str:
     """Causes by spec, then one line that sums up."""
-    return _problems(report.results, layout) + paint(_check(report, layout), color=layout.color)
-
-
-def _problems(results: Sequence[Checked], layout: Layout) -> str:
-    found = [p for result in results for p in result.problems]
-    return problems.render(list(dict.fromkeys(found)), layout) + "\n" if found else ""
+    return paint(_check(report, layout), color=layout.color)
 
 
 def _check(report: CheckReport, layout: Layout) -> Iterator[Line]:
@@ -122,7 +116,7 @@ def diff(comparisons: Sequence[Comparison], layout: Layout) -> str:
 
 
 def _comparison(comparison: Comparison, layout: Layout) -> Iterator[Line]:
-    names = f"{comparison.before.name} -> {comparison.after.name}"
+    names = " -> ".join([s.name for s in (comparison.before, comparison.after) if s is not None])
     yield [(printable(names), "bold")]
     if not comparison.drifts:
         yield [("no difference", "green")]
