@@ -12,6 +12,7 @@ import pytest
 from plans import plan_of
 
 from lazyinspect import cli, errors
+from lazyinspect.plan import partial
 from lazyinspect.render import render
 from lazyinspect.render.layout import Layout
 from lazyinspect.report import Report
@@ -209,6 +210,13 @@ layers:
 )
 def test_where_nothing_was_planned_or_no_step_fails_there_is_none(text: str) -> None:
     assert part_of(f"input: [2, 8]\n{text}\n") is None
+
+
+def test_a_part_that_no_one_reads_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "input: [1, 8]\nlayers: [{ReLU: , repeat: 50}, {Linear: [9, 9]}]\n"
+    assert part_of(text) is not None
+    monkeypatch.setattr(partial, "MAX_ROWS", 40)
+    assert part_of(text) is None
 
 
 # an unmet expectation

@@ -13,7 +13,6 @@ from typing import Any
 
 from lazyinspect.errors import Mark, SpecError
 from lazyinspect.plan import sources as src
-from lazyinspect.plan.checks import TooManySteps
 from lazyinspect.plan.frame import Frame, Skip, Val
 from lazyinspect.plan.nodes import Nodes
 from lazyinspect.plan.planner import Planner
@@ -38,6 +37,9 @@ from lazyinspect.spec.model import GraphSpec, Layers, Spec, StepSpec
 
 Tensors = tuple[tuple[str, TensorType], ...]
 
+MAX_ROWS = 10_000
+"""Of a part that is drawn: no one reads more, and who waits for an error waits for these."""
+
 
 def planned_part(
     spec: Spec,
@@ -51,20 +53,18 @@ def planned_part(
     """What was planned of a network before a step failed, that step's row last.
 
     Where nothing fails but an ``expect:``, all of it, with the rows marked that are not as
-    expected. None where there is nothing to show: the first step fails, or no step does (an output
-    that names nothing, a network of too many steps).
+    expected. None where there is nothing to show: the first step fails, no step does (an output
+    that names nothing), or there are more than MAX_ROWS.
     """
     planner = _Planner(spec, resolver, known)
     stopped: Stopped | None = None
     try:
         _, call = planner.network(params, tuple((entry.name, entry.type) for entry in inputs))
-    except TooManySteps:
-        return None
     except _Stop as stop:
         call = planner.unfinished(stop)
         mark = stop.step.mark
         stopped = Stopped("plan", "", stop.declared, place_of(mark), stop.remaining)
-    if call is None:
+    if call is None or call.size > MAX_ROWS:
         return None
     ties = tuple(
         Tie(tie.path, end, tie.mark)
@@ -205,7 +205,7 @@ class _Planner(Planner):
     """Plans as the planner does, and stops at the first step that fails."""
 
     def __init__(self, spec: Spec, resolver: Resolver, known: Callable[[str, Mark], None]) -> None:
-        super().__init__(spec, resolver, known)
+        super().__init__(spec, resolver, known, MAX_ROWS)
         self.nodes = _Nodes(spec, resolver, known, self)
         self.opened: dict[Walk, _Opened] = {}
         self.statuses: dict[int, Status] = {}
@@ -250,8 +250,6 @@ class _Planner(Planner):
         before = len(walk.calls)
         try:
             plan(step, walk)
-        except TooManySteps:
-            raise
         except (SpecError, Skip):
             if len(walk.calls) > before:
                 # it was applied, and its labels are wrong
@@ -268,8 +266,6 @@ class _Planner(Planner):
         before, opened = len(walk.calls), len(self.opened)
         try:
             return super()._apply(step, name, sourced, scope, walk, copy)
-        except TooManySteps:
-            raise
         except (SpecError, Skip):
             if len(walk.calls) > before:
                 # it was applied, and has no such element

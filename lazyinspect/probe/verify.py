@@ -17,7 +17,6 @@ from lazyinspect.errors import InternalError, LazyinspectError, Mark, NetworkErr
 from lazyinspect.lazy.tensors import is_uninitialised
 from lazyinspect.network import Init
 from lazyinspect.plan import tree
-from lazyinspect.plan.partial import run_part
 from lazyinspect.plan.plan import environment_of
 from lazyinspect.probe.compare import mismatches
 from lazyinspect.probe.devices import device_name, on_device
@@ -101,6 +100,9 @@ def _partial(
     try:
         yield
     except NetworkError as error:
+        # only here: a forward that works need not load it
+        from lazyinspect.plan.partial import run_part
+
         path, call = running()
         environment = environment_of(str(device), device_name(device))
         error.make_partial = lambda: run_part(plan.report(environment=environment), path, call)

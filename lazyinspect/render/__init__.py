@@ -7,7 +7,7 @@ format        module
 ``json``      json.py, the contract ``lazyinspect/report/1``
 ``csv``       csv.py
 ``markdown``  markdown.py
-problems      problems.py
+problems      problems.py, over snippet.py; as data problems_json.py
 op listings   ops.py
 ============  =====================================================================
 """
