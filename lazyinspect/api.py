@@ -15,9 +15,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
+from lazyinspect import limits
 from lazyinspect.codes import error_of
 from lazyinspect.drift import CheckReport, Comparison, Drift, Locked
-from lazyinspect import limits
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.files import called, read_bytes
 from lazyinspect.plan.lint import with_lint

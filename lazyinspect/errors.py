@@ -82,7 +82,7 @@ class LazyinspectError(Exception):
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = (
-            (problems,) if isinstance(problems, Problem) else tuple(problems)
+            (_cut(problems),) if isinstance(problems, Problem) else tuple(map(_cut, problems))
         )
         super().__init__("\n".join(_plain(problem) for problem in self.problems))
 
@@ -138,6 +138,21 @@ class ArgumentError(OpError):
 
 class ShapeError(OpError):
     """Wrong for this input: a kernel larger than the image, a feature count that differs."""
+
+
+_LONGEST = 2_000
+"""Characters of one text of a problem: what it quotes of a spec may be as long as the spec."""
+
+
+def _cut(problem: Problem) -> Problem:
+    """The problem with texts that a person can read."""
+    texts = (problem.message, problem.found, problem.help, *problem.notes)
+    if max(map(len, texts)) <= _LONGEST:
+        return problem
+    message, found, help, *notes = (
+        text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…" for text in texts
+    )
+    return replace(problem, message=message, found=found, help=help, notes=tuple(notes))
 
 
 def _plain(problem: Problem) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from lazyinspect import limits
 from lazyinspect.errors import ShapeError
 
 Shape: TypeAlias = tuple[int, ...]
@@ -63,6 +64,21 @@ def prod(sizes: Iterable[int]) -> int:
     for size in sizes:
         result *= size
     return result
+
+
+def shape_problem(shape: Shape) -> str | None:
+    """Why torch can make no tensor of this shape, whatever the memory; None where it can."""
+    if len(shape) > limits.DIMS:
+        return f"has {len(shape):,} dimensions, and a tensor at most {limits.DIMS}"
+    elements = 1
+    for size in shape:
+        if size > limits.INTEGER:
+            return "has a size above 2^53"
+        if size:  # torch multiplies the others even where one is 0
+            elements *= size
+    if elements > limits.ELEMENTS:
+        return "has more than 2^63 - 1 elements"
+    return None
 
 
 def format_shape(shape: Sequence[int]) -> str:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lazyinspect import options
+from lazyinspect import limits, options
 from lazyinspect.commands.common import (
     Allow,
     Batch,
     Debug,
     Inputs,
+    MaxSteps,
     NoColor,
     Output,
     Settings,
@@ -80,6 +81,7 @@ def run(
     memory_limit: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Refuse what needs more: `8GiB`.")
     ] = None,
+    max_steps: MaxSteps = limits.STEPS,
     depth: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="Levels to draw; sums stay whole.")
     ] = None,
@@ -107,6 +109,7 @@ def run(
         "batch": batch,
         "allow": tuple(allow or ()),
         "dtype": dtype.value,
+        "max_steps": max_steps,
     }
     limit = None if memory_limit is None else options.size(memory_limit)
     plain = no_color or context.obj

@@ -12,7 +12,7 @@ from lazyinspect.plan.scope import LayerArg, type_problem
 from lazyinspect.plan.sources import Sourced
 from lazyinspect.shapes import TensorType
 from lazyinspect.spec.model import ArgsExpr, Expr, GraphSpec, StepSpec
-from lazyinspect.spec.names import did_you_mean
+from lazyinspect.spec.names import did_you_mean, listed
 
 
 def op_problem(error: OpError, step: StepSpec, found: str = "") -> Problem:
@@ -81,12 +81,12 @@ def block_arguments(
         SpecError: too many, unknown, given twice, missing, or of a wrong type.
     """
     names = list(body.params)
-    text = ", ".join(
-        name if p.required else f"{name}={_default_text(p.default)}"
-        for name, p in body.params.items()
-    )
 
     def fail(message: str, mark: Mark, help: str = "") -> SpecError:
+        text = ", ".join(
+            name if p.required else f"{name}={_default_text(p.default)}"
+            for name, p in list(body.params.items())[:20]
+        ) + ", ..." * (len(names) > 20)
         return SpecError(
             Problem("bad-argument", f"{step.op} {message}", mark,
                     help=help or f"its parameters are ({text})")
@@ -136,7 +136,7 @@ def inputs_in_order(step: StepSpec, names: tuple[str, ...], sourced: Sourced) ->
     extra = len(sourced.positional) - len(names)
     for key, value in sourced.keywords.items():
         if key not in names:
-            help = did_you_mean(key, names, "its inputs are " + " ".join(names))
+            help = did_you_mean(key, names, "its inputs are " + listed(names))
             raise SpecError(
                 Problem("unknown-input", f"`{step.op}` has no input `{key}`", step.mark,
                         help=help)

@@ -10,10 +10,10 @@ from lazyinspect.errors import Problem, SpecError
 from lazyinspect.plan.parameters import frozen
 from lazyinspect.plan.scope import Scope, evaluate
 from lazyinspect.plan.tree import Call, InputType, Leaf
-from lazyinspect.shapes import TensorType
+from lazyinspect.shapes import TensorType, shape_problem
 from lazyinspect.spec.formula import describe
 from lazyinspect.spec.model import Expr, Spec
-from lazyinspect.spec.names import did_you_mean
+from lazyinspect.spec.names import did_you_mean, listed
 
 _UNBATCHED = re.compile(r"(Conv|ConvTranspose|Pool|Pad|InstanceNorm|MaxUnpool)([123])d\Z")
 
@@ -79,7 +79,7 @@ def _given_shapes(spec: Spec, shapes: Any) -> dict[str, Any]:
                 Problem(
                     "unknown-input",
                     f"{spec.source.path} has no input `{name}`",
-                    help=did_you_mean(name, names, "its inputs are " + " ".join(names)),
+                    help=did_you_mean(name, names, "its inputs are " + listed(names)),
                 )
             )
     return {name: frozen(shape) for name, shape in shapes.items()}
@@ -108,6 +108,14 @@ def _input(
                 else "write for instance [1, 3, 224, 224]",
             )
         )
+    problem = shape_problem(shape)
+    if problem is not None:
+        raise SpecError(
+            Problem(
+                "bad-input", f"the shape of `{name}` {problem}", mark,
+                help="write for instance [1, 3, 224, 224]",
+            )
+        )  # fmt: skip
     return InputType(name, TensorType(shape, dtype), high)
 
 

@@ -21,7 +21,7 @@ from lazyinspect.plan.ops.signature import Signature
 from lazyinspect.spec.grammar import GrammarError
 from lazyinspect.spec.model import OPEN, LayerExpr, Spec, StepSpec, all_steps
 from lazyinspect.spec.names import STRUCTURE, nearest
-from lazyinspect.spec.values import enough_problems
+from lazyinspect.spec.values import no_more
 
 _OTHER_WORDS = {
     "axis": "dim",
@@ -54,7 +54,7 @@ def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
         for step in all_steps(body.layers):
             found.extend(_step(step, spec, allow))
             if len(found) >= limits.PROBLEMS:
-                return worst_first([*found, enough_problems(step.mark)])
+                return no_more(worst_first(found[: limits.PROBLEMS]))
     return worst_first(found)
 
 

@@ -247,12 +247,13 @@ class Nodes:
             try:
                 planned = self.walker.scope(body, declared, params, names, types, step.mark, i)
             except Halt as halt:
-                halt.problem = halt.problem.inside(step.mark)
+                if halt.problem is not None:
+                    halt.problem = halt.problem.inside(step.mark)
                 raise
             finally:
                 self._open.pop()
-            used = self.walker.problems[before:]
-            self.walker.problems[before:] = [problem.inside(step.mark) for problem in used]
+                used = self.walker.problems[before:]
+                self.walker.problems[before:] = [problem.inside(step.mark) for problem in used]
             if key is not None:
                 self._blocks[key] = planned
         graph, inside = planned

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from lazyinspect import limits
 from lazyinspect._version import __version__
 from lazyinspect.codes import error_of
 from lazyinspect.errors import Mark, Problem, SpecError
@@ -137,6 +138,7 @@ def make_plan(
     batch: int | None = None,
     dtype: str = "float32",
     allow: Sequence[str] = (),
+    max_steps: int = limits.STEPS,
     insight: bool = True,
 ) -> Plan:
     """Plan a spec.
@@ -149,6 +151,7 @@ def make_plan(
         batch: size of dimension 0 of every input, instead of the file's.
         dtype: of the parameters, and of inputs that name none.
         allow: full names of classes of the user's own that may be imported.
+        max_steps: that the network may have.
         insight: whether problems say more than what is wrong: where sizes come from, what works.
             Without, the spec is a trial of one that has been looked over by itself.
 
@@ -169,7 +172,7 @@ def make_plan(
         if name not in FALLBACK_LAYERS and name not in allow:
             raise SpecError(unknown_op(name, mark, spec))
 
-    planner = Planner(spec, resolver, known)
+    planner = Planner(spec, resolver, known, max_steps)
     with collector_paused():
         graph, call = planner.network(params, tuple((i.name, i.type) for i in inputs))
     if planner.problems:
@@ -179,7 +182,7 @@ def make_plan(
             def again(*, input: Any = input, batch: int | None = batch, spec: Spec = spec) -> Plan:
                 return make_plan(
                     spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype,
-                    allow=allow, insight=False,
+                    allow=allow, max_steps=max_steps, insight=False,
                 )  # fmt: skip
 
             problems = _explained(problems, spec, resolver, known, params, inputs, again)

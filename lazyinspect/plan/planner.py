@@ -47,7 +47,7 @@ from lazyinspect.spec.model import (
     StepSpec,
 )
 from lazyinspect.spec.names import STRUCTURE
-from lazyinspect.spec.values import enough_problems
+from lazyinspect.spec.values import no_more
 
 
 class Planner:
@@ -89,7 +89,8 @@ class Planner:
                 [tensor for _, tensor in inputs], self.spec.mark,
             )  # fmt: skip
         except Halt as halt:
-            self.problems.append(halt.problem)
+            if halt.problem is not None:
+                self.problems.append(halt.problem)
             return None, None
 
     def scope(
@@ -182,7 +183,8 @@ class Planner:
             except SpecError as error:
                 self._report(error.problems)
             if len(self.problems) >= limits.PROBLEMS:
-                raise Halt(enough_problems(step.mark))
+                self.problems[:] = no_more(self.problems)
+                raise Halt
             poison(step, walk)
         self.budget.leave()
 

@@ -130,11 +130,9 @@ def evaluate(expr: Expr, scope: Scope) -> Any:
         positional, keywords = evaluate_args(value.args, scope)
         result = LayerArg(value.op, positional, tuple(keywords.items()))
     # lists that name lists double from one parameter to the next
-    problem = size_problem(result)
-    if problem is not None:
-        raise SpecError(
-            Problem("value-too-large", problem, expr.mark, help="a size is one number")
-        )
+    wrong = size_problem(result)
+    if wrong is not None:
+        raise SpecError(Problem("value-too-large", wrong, expr.mark, help="a size is one number"))
     return result
 
 

@@ -170,9 +170,21 @@ class Call:
     """Of a ``use``: path of the module from the enclosing block's root."""
     size: int = field(init=False)
     """Rows that this call and those inside it make."""
+    edges: int = field(init=False)
+    """Tensors that those rows read and give."""
+    reach: int = field(init=False)
+    """Characters of the longest path below the enclosing call's."""
 
     def __post_init__(self) -> None:
-        self.size = 1 + sum([call.size for call in self.calls])
+        calls = self.calls
+        output = self.output
+        self.size = 1
+        self.edges = len(self.inputs) + (len(output) if type(output) is tuple else 1)
+        self.reach = len(self.name)
+        if calls:
+            self.size += sum([call.size for call in calls])
+            self.edges += sum([call.edges for call in calls])
+            self.reach += 1 + max([call.reach for call in calls])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from lazyinspect import limits
@@ -31,8 +32,8 @@ class Problems:
 
     def _note(self, problem: Problem) -> None:
         self.found.append(problem)
-        if len(self.found) >= limits.PROBLEMS and problem.mark is not None:
-            raise SpecError([*self.found, enough_problems(problem.mark)])
+        if len(self.found) >= limits.PROBLEMS:
+            raise SpecError(no_more(self.found))
 
     def unknown_key(self, key: Scalar, known: Iterable[str], where: str) -> None:
         known = list(known)
@@ -44,14 +45,10 @@ class Problems:
         )
 
 
-def enough_problems(mark: Mark) -> Problem:
-    """Said in the place of the problems that follow."""
-    return Problem(
-        "too-many-problems",
-        f"there are {limits.PROBLEMS} problems up to here, and nothing further is looked at",
-        mark,
-        help="mend the first ones: often the others follow from them",
-    )
+def no_more(problems: list[Problem]) -> list[Problem]:
+    """The problems, where no others are looked for, and the last one says so."""
+    note = f"this is problem {limits.PROBLEMS}, and no others are looked for"
+    return [*problems[:-1], replace(problems[-1], notes=(*problems[-1].notes, note))]
 
 
 def formula_problem(error: FormulaError, mark: Mark, *, quoted: bool = False) -> Problem:
