@@ -185,6 +185,11 @@ def test_steps_that_follow_in_the_spec_are_counted(text: str, remaining: int) ->
     assert stopped.remaining == remaining
 
 
+def test_a_name_that_stands_twice_is_no_second_call() -> None:
+    last = part('input: [1, 8]\nlayers: {"l{i}": {ReLU: , repeat: 2}, l1: ReLU}\n').layers[-1]
+    assert (last.path, last.call, last.status) == ("l1", 0, "failed")
+
+
 def test_a_tied_tensor_counts_once() -> None:
     text = """
 input: {ids: {shape: [1, 4], dtype: int64, high: 9}}

@@ -73,7 +73,10 @@ def planned_part(
     )
     rows = RowBuilder(resolver.dtype, ties, planner.statuses).build(call)
     if stopped is not None:
-        rows = tuple(map(_blank, rows))
+        # a name that stands twice is no second call of what it names
+        rows = tuple(
+            replace(_blank(r), call=0) if r.status == "failed" else _blank(r) for r in rows
+        )
         stopped = replace(stopped, path=next(r.path for r in rows if r.status == "failed"))
     done = _done(rows)
     if not done:
