@@ -44,7 +44,8 @@ def called(path: str) -> str:
     """What a message calls a file: one line, which cannot pass for another message."""
     if path == "-":
         return "standard input"
-    return path if path and path.isprintable() else repr(path)
+    shown = path if path and path.isprintable() else repr(path)
+    return shown if len(shown) <= 200 else f"{shown[:80]} ... {shown[-80:]}"
 
 
 def replace_file(path: Path, pieces: Iterable[str]) -> None:
