@@ -82,13 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.disable()
     try:
         with error_stream():
-            try:
-                return _guarded(given)
-            except BrokenPipeError:
-                raise
-            except Exception as error:
-                # saying what is wrong has failed
-                return _confess(error, given)
+            return _said(given)
     except BrokenPipeError:
         # the reader has gone
         silence(sys.stdout)
@@ -96,6 +90,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if collecting:
             gc.enable()
+
+
+def _said(given: Sequence[str]) -> int:
+    """The exit code, also where saying what is wrong fails in its turn."""
+    try:
+        try:
+            return _guarded(given)
+        except LazyinspectError as error:
+            return _explain(error, given)
+    except BrokenPipeError:
+        raise
+    except MemoryError:
+        say("error[out-of-memory]: this machine has not enough memory\n")
+        return NetworkError.exit_code
+    except Exception as error:
+        return _confess(error, given)
 
 
 def _guarded(given: Sequence[str]) -> int:
