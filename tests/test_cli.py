@@ -803,7 +803,7 @@ class RunOnCpu(nn.Module):
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [
-        ("leaves.Any", 2, "importing `leaves` for `leaves.Any` fails\n   = note: SystemExit: 7\n"),
+        ("leaves.Any", 2, "importing `leaves` for `leaves.Any` fails\n  --> s.yaml:2:10\n"),
         ("quits.Made", 3, "quits.Made ends the program when it is made: SystemExit: 0\n"),
         ("quits.Run", 3, "refuses its inputs on the meta device: SystemExit: 0\n"),
         ("quits.RunOnCpu", 3, "quits.RunOnCpu at `0` fails in the forward\n"),
