@@ -14,10 +14,11 @@ from lazyinspect import limits
 from lazyinspect.codes import worst_first
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
 from lazyinspect.plan.arguments import op_problem
-from lazyinspect.plan.meant import lazy_instead, unknown_op, value_meant
+from lazyinspect.plan.meant import call_meant, lazy_instead, unknown_op, value_meant
 from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Signature
+from lazyinspect.spec.formula import describe
 from lazyinspect.spec.grammar import GrammarError
 from lazyinspect.spec.model import OPEN, LayerExpr, Spec, StepSpec, all_steps
 from lazyinspect.spec.names import STRUCTURE, nearest
@@ -96,6 +97,15 @@ def _arguments(
 ) -> Iterator[Problem]:
     """Names, count and types of the arguments; formulas fit any type."""
     args = step.args
+    meant = call_meant(step, signature, params)
+    if meant is not None:
+        yield Problem(
+            "bad-argument",
+            f"{row.name} takes its arguments in a list, keywords in braces at the end, and gets "
+            f"{describe(meant[1].constant)}",
+            meant[1].mark, help=f"write `{meant[0]}`",
+        )  # fmt: skip
+        return
     slots = [p for p in signature.parameters if not p.keyword_only]
     variadic = bool(slots) and slots[-1].variadic
     if not variadic and len(args.positional) > len(slots):
@@ -166,7 +176,7 @@ def _arguments(
         try:
             parameter.check(value)
         except ArgumentError as error:
-            help = value_meant(value, params) or error.help
+            help = value_meant(value, params, parameter) or error.help
             yield Problem("bad-argument", f"{row.name}: {error.message}", mark, help=help)
             given.clear()
     if isinstance(row, Op) and given and not needed:
