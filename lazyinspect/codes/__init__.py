@@ -109,6 +109,7 @@ _TABLE = (
     Code("bad-dtype", "no dtype has this name", _INPUTS),
     Code("no-batch", "a batch size for an input without a batch", _INPUTS),
     Code("shape-mismatch", "an op refuses the tensors that reach it", _SHAPES, 3),
+    Code("index-out-of-range", "indices reach an embedding that does not hold them", _SHAPES, 3),
     Code("bad-expect", "`expect:` is no shape", _SHAPES),
     Code("unmet-expect", "an output has not the shape that `expect:` states", _SHAPES, 1),
     Code("class-not-allowed", "a class of your own that nobody allowed", _CLASSES),

@@ -17,6 +17,7 @@ from lazyinspect.codes import error_of
 from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.plan import rows as row_builder
 from lazyinspect.plan.collector import collector_paused
+from lazyinspect.plan.indices import index_problems
 from lazyinspect.plan.inputs import network_inputs, require_batch
 from lazyinspect.plan.lint import lint
 from lazyinspect.plan.meant import unknown_op
@@ -41,7 +42,7 @@ from lazyinspect.report import (
 from lazyinspect.shapes import tensors_of
 from lazyinspect.spec.model import Spec
 
-MAX_EXPLAINED = 100_000
+MAX_EXPLAINED = 50_000
 """Steps of a network whose failures are looked into: it is planned once more for that."""
 
 
@@ -192,6 +193,10 @@ def make_plan(
             error.make_partial = lambda: _planned_part(spec, resolver, known, params, inputs, info)
         raise error
     assert graph is not None and call is not None, "a step failed, and nothing says why"
+    if resolver.tables:
+        problems = index_problems(spec, call, inputs)
+        if problems:
+            raise error_of(problems)
     if batch is not None:
         require_batch(call, inputs)
     ties = network_ties(spec, call)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, Mark, ShapeError
+from lazyinspect.plan.indices import TABLES
 from lazyinspect.plan.ops import eager, signature_of, table
 from lazyinspect.plan.ops.base import LayerValue, LazyOp, Op, Weight
 from lazyinspect.plan.ops.signature import REQUIRED, Signature
@@ -56,6 +57,8 @@ class Resolver:
     def __init__(self, dtype: str, fallback: Callable[..., Any] | None = None) -> None:
         self.dtype = dtype
         self.fallback = fallback
+        self.tables = False
+        """Whether an op was resolved that takes indices of a table."""
         self._layers: dict[Any, Applied] = {}
         """By name, arguments and input types: networks repeat themselves."""
 
@@ -105,6 +108,7 @@ class Resolver:
     ) -> Applied:
         row = table()[name]
         op = eager(row)
+        self.tables = self.tables or op.name in TABLES
         given = self._given(signature_of(name), positional, keywords)
         if become is not None:
             if not isinstance(row, LazyOp):
@@ -187,6 +191,7 @@ class Resolver:
         """A tensor function or merge. Raises as :meth:`layer`."""
         op = table()[name]
         assert isinstance(op, Op)
+        self.tables = self.tables or op.name in TABLES
         args = op.parameters.bind(positional, keywords)
         full = self._full(op, args)
         op.check(full)

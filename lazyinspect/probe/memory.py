@@ -9,6 +9,7 @@ from typing import Protocol
 
 import torch
 
+from lazyinspect import limits
 from lazyinspect.errors import NetworkError, Problem, SpecError
 from lazyinspect.plan import tree
 from lazyinspect.report import Totals
@@ -54,7 +55,7 @@ def check_memory(plan: Plan, device: torch.device, limit: int | None = None) -> 
     the largest activations runs.
 
     Args:
-        limit: bytes, set by the person; None: what the device has free.
+        limit: bytes, set by the person; None: nine tenths of what the device has free.
 
     Raises:
         SpecError: a limit below 0.
@@ -70,8 +71,12 @@ def check_memory(plan: Plan, device: torch.device, limit: int | None = None) -> 
     free = free_bytes(device)
     if limit is not None and (free is None or limit <= free):
         have, whose = limit, "the memory limit"
-    elif free is not None:
+    elif limit is not None and free is not None:
         have, whose = free, f"what is free on {device}"
+    elif free is not None:
+        # the rest is for what torch and the system need besides
+        have = int(free * limits.FREE_MEMORY)
+        whose = f"{limits.FREE_MEMORY:.0%} of what is free on {device}"
     else:
         return
     if needed > have:
