@@ -14,9 +14,10 @@ from typing import TypeAlias
 
 from lazyinspect.drift import Change, Checked, CheckReport, Comparison, Drift, Snapshot
 from lazyinspect.errors import LazyinspectError, Mark, Problem, Source, SpecError
-from lazyinspect.lock.explain import explain
+from lazyinspect.lock.computed import FromShapes
+from lazyinspect.lock.experiment import explain_with
 from lazyinspect.lock.find import LOCK_SUFFIX, find, lock_of, spec_of
-from lazyinspect.lock.networks import Options, Planned, plan_all, snapshot
+from lazyinspect.lock.networks import Options, Planned, plan_all, replanner, snapshot
 from lazyinspect.lock.parse import Lock, split
 from lazyinspect.lock.pool import Progress, cores, run_all
 from lazyinspect.lock.text import Section
@@ -201,6 +202,7 @@ class _Compared:
         self.path, self.spec, self.lock = path, spec, lock
         self.planned, self.options = planned, options
         self.lock_path = lock.source.path
+        self._computed = FromShapes(spec)
 
     def results(self, text: str) -> list[Checked]:
         found = []
@@ -257,10 +259,9 @@ class _Compared:
     def explain(self, before: Snapshot, part: Section) -> Comparison:
         """Compare, and try what the parameters that differ explain."""
         name = part.variant
-        plan = self.options.plan(self.spec, name)
-        after = snapshot(plan, part, self.spec, self._name(name))
-        compared = explain(before, after)
-        return compared
+        after = snapshot(self.options.plan(self.spec, name), part, self.spec, self._name(name))
+        replan = replanner(self.spec, name, self.options)
+        return explain_with(before, after, replan, self._computed)
 
     def _name(self, variant: str | None) -> str:
         return self.path if variant is None else f"{self.path}@{variant}"

@@ -13,10 +13,13 @@ from typing import TypeAlias
 from lazyinspect.codes import error_of
 from lazyinspect.drift import Comparison, Drift, Snapshot
 from lazyinspect.errors import LazyinspectError, Problem, SpecError
+from lazyinspect.lock.causes import Computed
 from lazyinspect.lock.check import read_text
+from lazyinspect.lock.computed import FromShapes
+from lazyinspect.lock.experiment import Replan, explain_with
 from lazyinspect.lock.explain import explain
 from lazyinspect.lock.find import LOCK_SUFFIX, find, spec_of
-from lazyinspect.lock.networks import Options, networks, snapshot
+from lazyinspect.lock.networks import Options, networks, replanner, snapshot
 from lazyinspect.lock.parse import split
 from lazyinspect.lock.reports import read_reports, without_wiring
 from lazyinspect.lock.revisions import spec_at
@@ -28,11 +31,24 @@ Load: TypeAlias = Callable[[str], Spec]
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """A network that is planned or read when it is asked for."""
+
+    make: Callable[[], Snapshot]
+    spec: Spec | None = None
+    """None: a lock's, or a report's."""
+    replan: Replan | None = None
+
+    def computed(self) -> Computed | None:
+        return None if self.spec is None else FromShapes(self.spec)
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
-    """The networks of one operand, each made when it is asked for."""
+    """The networks of one operand."""
 
     name: str
-    networks: Mapping[str | None, Callable[[], Snapshot]]
+    networks: Mapping[str | None, Network]
 
     def only(self, variant: str) -> Side:
         """One of them.
@@ -114,7 +130,7 @@ def paired(a: Side, b: Side) -> Iterator[Comparison]:
         SpecError: which belong together is not clear.
     """
     if len(a.networks) == len(b.networks) == 1:
-        yield _compared(next(iter(a.networks.values()))(), next(iter(b.networks.values()))())
+        yield _compared(next(iter(a.networks.values())), next(iter(b.networks.values())))
         return
     if a.networks and b.networks and not a.networks.keys() & b.networks.keys():
         one, many = (a, b) if len(a.networks) < len(b.networks) else (b, a)
@@ -128,24 +144,27 @@ def paired(a: Side, b: Side) -> Iterator[Comparison]:
         )
     for name in dict.fromkeys((*b.networks, *a.networks)):
         if name not in a.networks:
-            after = b.networks[name]()
+            after = b.networks[name].make()
             drift = Drift(
                 after.name, name, "new-variant", mark=after.marks.get("variant"),
                 totals_after=after.totals,
             )  # fmt: skip
             yield Comparison(None, after, (drift,), ())
         elif name not in b.networks:
-            before = a.networks[name]()
+            before = a.networks[name].make()
             drift = Drift(before.name, name, "lost-variant", totals_before=before.totals)
             yield Comparison(before, None, (drift,), ())
         else:
-            yield _compared(a.networks[name](), b.networks[name]())
+            yield _compared(a.networks[name], b.networks[name])
 
 
-def _compared(before: Snapshot, after: Snapshot) -> Comparison:
+def _compared(a: Network, b: Network) -> Comparison:
+    before, after = a.make(), b.make()
     if not (before.wired and after.wired):
-        before, after = without_wiring(before), without_wiring(after)
-    return explain(before, after, params=False)
+        return explain(without_wiring(before), without_wiring(after), b.computed(), params=False)
+    if b.replan is None:
+        return explain(before, after, b.computed(), params=False)
+    return explain_with(before, after, b.replan, b.computed(), params=False)
 
 
 def _sides(a: str | Spec, b: str | Spec, load: Load, options: Options) -> tuple[Side, Side]:
@@ -184,7 +203,9 @@ def _side(source: str | Spec, load: Load, options: Options) -> Side:
                         help="check the path")
             )  # fmt: skip
         lock = split(text, source, os.path.basename(spec_of(source)))
-        return Side(source, {v: _locked(lock.snapshot, v, _name(source, v)) for v in lock.sections})
+        return Side(
+            source, {v: Network(_locked(lock.snapshot, v, _name(source, v))) for v in lock.sections}
+        )
     if source.endswith(".json"):
         text = read_text(source)
         if text is None:
@@ -192,7 +213,7 @@ def _side(source: str | Spec, load: Load, options: Options) -> Side:
                 Problem("unreadable", f"{source} cannot be read: no such file or directory",
                         help="check the path")
             )  # fmt: skip
-        return Side(source, {v: _given(s) for v, s in read_reports(text, source).items()})
+        return Side(source, {v: Network(_given(s)) for v, s in read_reports(text, source).items()})
     return spec_side(load(source), source, options)
 
 
@@ -204,7 +225,15 @@ def spec_side(spec: Spec, name: str, options: Options) -> Side:
             options.plan(spec, None)
         except LazyinspectError:
             names.remove(None)  # it is meant to be run with a variant
-    return Side(name, {v: _planned(spec, v, _name(name, v), options) for v in names})
+    return Side(
+        name,
+        {
+            v: Network(
+                _planned(spec, v, _name(name, v), options), spec, replanner(spec, v, options)
+            )
+            for v in names
+        },
+    )
 
 
 def _name(path: str, variant: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,6 +109,23 @@ def snapshot(plan: Plan, part: Section, spec: Spec, name: str) -> Snapshot:
         used_at = tuple([mark(place) for place in planned.used_at])
         marked.append(replace(row, mark=mark(planned.place), used_at=used_at))
     return replace(bare, rows=tuple(marked), marks=_marks(plan, spec))
+
+
+def replanner(
+    spec: Spec, variant: str | None, options: Options
+) -> Callable[[Mapping[str, Any]], Snapshot]:
+    """What plans a network with other values of its parameters, as a lock has them."""
+
+    def replan(params: Mapping[str, Any]) -> Snapshot:
+        # a text that starts with $ is one here, and no formula
+        values = {
+            name: f"${value}" if isinstance(value, str) and value[:1] == "$" else value
+            for name, value in params.items()
+        }
+        plan = options.plan(spec, variant, **values)
+        return snapshot(plan, section(plan), spec, "")
+
+    return replan
 
 
 def _mark(source: Source, place: Place) -> Mark:

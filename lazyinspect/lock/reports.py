@@ -7,7 +7,7 @@ known of the op, and the wiring is left out of a comparison.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -77,12 +77,30 @@ def _snapshot(report: Mapping[str, Any], path: str) -> Snapshot:
             figures["macs"],
             figures.get("rows_without_macs", 0),
         ),
-        rows=tuple([_row(row) for row in report["layers"] if row["path"]]),
+        rows=tuple(_rows(report["layers"])),
         wired=False,
     )
 
 
-def _row(row: Mapping[str, Any]) -> Row:
+def _rows(layers: Any) -> Iterator[Row]:
+    """Rows of their own paths, the calls of a module that is applied again beside it."""
+    above: dict[int, str] = {}
+    again: dict[int, bool] = {}
+    for row in layers:
+        depth, call, module = row["depth"], row["call"], str(row["path"])
+        if not depth:
+            continue
+        name = module.rpartition(".")[2]
+        inside = again.get(depth - 1, False)
+        if call and not inside:
+            name = f"{name} (call {call})"
+        parent = above.get(depth - 1, "")
+        path = f"{parent}.{name}" if parent else name
+        above[depth], again[depth] = path, bool(call)
+        yield _row(row, path, module if path != module else "")
+
+
+def _row(row: Mapping[str, Any], path: str, uses: str) -> Row:
     declared, became = str(row["declared"]), str(row["type"])
     op = table().get(declared)
     if became in ("Sequential", "Graph"):
@@ -93,10 +111,8 @@ def _row(row: Mapping[str, Any]) -> Row:
         kind = "function" if isinstance(op, Op) and op.kind != "layer" else "layer"
     infers = op.infers if isinstance(op, LazyOp) else ()
     args = dict(row["args"])
-    call = row["call"]
-    path = str(row["path"])
     return Row(
-        path=f"{path} (call {call})" if call else path,
+        path=path,
         kind=kind,
         declared=declared,
         type=declared if kind == "container" else became,
@@ -105,7 +121,7 @@ def _row(row: Mapping[str, Any]) -> Row:
         inputs=_tensors(row["inputs"]),
         outputs=_tensors(row["outputs"]),
         param_count=None if kind == "container" else int(row["param_count"]),
-        uses=path if call else "",
+        uses=uses,
     )
 
 
