@@ -12,6 +12,7 @@ from lazyinspect.errors import Mark, Problem
 from lazyinspect.plan.insight.failure import Again, Failure
 from lazyinspect.plan.insight.origins import explain_origins
 from lazyinspect.plan.insight.trace import Recorder
+from lazyinspect.plan.insight.whatif import improve
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.tree import InputType
 from lazyinspect.spec.model import Spec
@@ -42,4 +43,4 @@ def explain(
         again: plans the same spec for other inputs, without insight.
         inputs: of the network, as planned.
     """
-    return explain_origins(found, inputs)
+    return improve(found, explain_origins(found, inputs), again, inputs)

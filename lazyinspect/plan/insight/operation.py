@@ -89,6 +89,8 @@ class Operation:
     places: list[int] = field(init=False)
     """Of every tensor that it reads, which of ``read`` it is."""
     arguments: list[Argument] = field(init=False)
+    key: Any = field(init=False)
+    """Equal for steps that do the same."""
 
     def __post_init__(self) -> None:
         self.read, self.places = [], []
@@ -102,10 +104,21 @@ class Operation:
                     known[key] = len(self.read)
                     self.read.append(Read(tensor, kind))
                 self.places.append(known[key])
-        self.arguments = [] if self.step.op == "use" else list(self._arguments())
+        self.key = self
+        self.arguments = []
+        if self.step.op != "use":
+            positional, keywords = evaluate_args(self.step.args, self.scope)
+            self.arguments = list(self._arguments(positional, keywords))
+            plain = [_is_tensor(value) for value in self.sourced.positional]
+            if all(plain) and not self.sourced.keywords:
+                # `cat` treats a Parameter otherwise
+                kinds = tuple((read.kind, read.value.parameter) for read in self.read)
+                given = (repr(positional), repr(keywords), self.step.become)
+                self.key = (self.step.op, given, kinds, tuple(self.places))
 
-    def _arguments(self) -> Iterator[Argument]:
-        positional, keywords = evaluate_args(self.step.args, self.scope)
+    def _arguments(
+        self, positional: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> Iterator[Argument]:
         names: list[str] = []
         variadic = False
         if self.step.op == "Parameter":
@@ -206,6 +219,10 @@ class Operation:
         if isinstance(node, Leaf):
             return node.op is None
         return node is None and self.step.op not in table() and self.step.op != "use"
+
+
+def _is_tensor(operand: Any) -> bool:
+    return isinstance(operand, Val) and isinstance(operand.type, TensorType)
 
 
 def _vals(operands: Iterable[Any]) -> Iterator[Val]:

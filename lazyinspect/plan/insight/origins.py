@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from lazyinspect.errors import ArgumentError, Mark, Problem, Span, SpecError
 from lazyinspect.plan.frame import Skip, Val
@@ -116,7 +117,7 @@ class Origins:
         self.inputs = inputs
         self.budget = budget
         self._operations: dict[Made, Operation] = {}
-        self._followed: dict[tuple[Made, Keys, int], Dependence] = {}
+        self._followed: dict[Any, Dependence] = {}
 
     def spans(self) -> tuple[Span, ...]:
         """Places that explain the failure, the nearest causes first."""
@@ -319,10 +320,12 @@ class Origins:
         return found
 
     def _follow(self, made: Made, path: Keys, dim: int) -> Dependence:
-        key = (made, path, dim)
+        operation = self._operation(made)
+        # networks repeat themselves, and one layer follows the same sizes as the next
+        key = (operation.key, path, dim)
         found = self._followed.get(key)
         if found is None:
-            found = self._followed[key] = dependence_of(self._operation(made), path, dim)
+            found = self._followed[key] = dependence_of(operation, path, dim)
         return found
 
 
