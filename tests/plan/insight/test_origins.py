@@ -12,10 +12,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lazyinspect.errors import LazyinspectError, Problem, Span
+from lazyinspect.plan.inputs import network_inputs
+from lazyinspect.plan.insight import failures
 from lazyinspect.plan.insight.failure import Failure
 from lazyinspect.plan.insight.operation import Budget
 from lazyinspect.plan.insight.origins import MAX_SPANS, TRIALS, Origins
+from lazyinspect.plan.parameters import network_params
 from lazyinspect.plan.plan import make_plan
+from lazyinspect.plan.resolve import Resolver
+from lazyinspect.plan.tree import InputType
 from lazyinspect.spec.grammar import parse_spec
 
 
@@ -593,6 +598,34 @@ def test_a_long_sum_names_only_the_nearest_places() -> None:
     assert spans[0] == ("cat", f"465 = {' + '.join(str(k + 1) for k in range(30))}, from here")
 
 
+def test_a_chain_of_a_thousand_layers_is_followed_to_its_start() -> None:
+    text = "input: [1, 8]\nlayers:\n  - {ReLU: {}, repeat: 1000}\n  - Linear: [9, 2]\n"
+    assert origins(text) == [("8", "8, from the input")]
+
+
+def test_where_too_much_is_to_be_tried_less_is_said() -> None:
+    text = "input: [1, 8]\nlayers:\n  - {ReLU: {}, repeat: 20}\n  - Linear: [9, 2]\n"
+    (failure,) = _failures(text)
+    assert failure.trace is not None
+    assert Origins(failure, failure.trace, _inputs(text), Budget(15)).spans() == ()
+
+
+def test_a_plan_without_insight_says_what_is_wrong_and_no_more() -> None:
+    (problem,) = problems_of(CLAIMS[0].spec, insight=False)
+    assert problem.code == "shape-mismatch"
+    assert problem.spans == ()
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_what_is_planned_once_more_fails_in_the_same_way(claim: Claim) -> None:
+    found = _failures(claim.spec)
+    plain = problems_of(claim.spec, insight=False)
+    again = [failure.problem for failure in found]
+    assert [str(LazyinspectError(problem)) for problem in again] == [
+        str(LazyinspectError(problem)) for problem in plain
+    ]
+
+
 def test_a_problem_that_no_size_causes_has_no_spans() -> None:
     assert (
         origins("input: [1, 6]\nlayers:\n  - ReLU: , \n    from: nowhere\n".replace(" , ", ""))
@@ -725,14 +758,11 @@ def test_nothing_fails_in_the_finding(text: str) -> None:
 
 
 def _failures(text: str) -> list[Failure]:
-    from lazyinspect.plan.insight import failures
-    from lazyinspect.plan.resolve import Resolver
-
     spec = parse_spec(text, "net.yaml")
-    return failures(spec, Resolver("float32"), lambda *_: None, {}, _inputs(text))
+    params = network_params(spec, None, {})
+    return failures(spec, Resolver("float32"), lambda *_: None, params, _inputs(text))
 
 
-def _inputs(text: str) -> Any:
-    from lazyinspect.plan.inputs import network_inputs
-
-    return network_inputs(parse_spec(text, "net.yaml"), {}, None, None, "float32")
+def _inputs(text: str) -> tuple[InputType, ...]:
+    spec = parse_spec(text, "net.yaml")
+    return network_inputs(spec, network_params(spec, None, {}), None, None, "float32")
