@@ -35,6 +35,7 @@ def doubts(rows: tuple[LayerRow, ...]) -> Iterator[str]:
             ("layout", _channels_last(row, shape, given)),
             ("batch", _batch_second(row, shape, given | embedded)),
             ("mixed", _mixed(row, shape)),
+            ("joined", _joined(row, shape, given)),
         ):
             if text and kind not in asked:
                 asked.add(kind)
@@ -79,4 +80,18 @@ def _mixed(row: LayerRow, shape: Shape) -> str:
     return (
         f"{row.type} of line {row.place.line} mixes samples: {format_shape(shape)} has {each} "
         f"elements each, and {format_shape(out)} takes {out[1]}; `Flatten` keeps them apart"
+    )
+
+
+def _joined(row: LayerRow, shape: Shape, given: set[Shape]) -> str:
+    """A flatten that takes the batch of images along."""
+    images = any(len(item) >= 4 and item[0] == shape[0] for item in given if shape)
+    if row.type.lower() != "flatten" or not images or len(shape) < 3:
+        return ""
+    out = row.outputs[0].shape
+    if len(out) != 1:
+        return ""
+    return (
+        f"{row.type} of line {row.place.line} joins the batch with the rest: "
+        f"{format_shape(shape)} -> {format_shape(out)}; `flatten: 1` keeps it"
     )

@@ -94,6 +94,17 @@ def test_a_sequence_as_the_layer_reads_it_is_silent(shape: str, steps: tuple[str
     assert asked(shape, *steps) == ""
 
 
+def test_a_flatten_of_the_batch_is_told() -> None:
+    said = asked("[8, 3, 4, 4]", "flatten")
+    assert said == (
+        "flatten of line 3 joins the batch with the rest: [8, 3, 4, 4] -> [384]; `flatten: 1` "
+        "keeps it"
+    )
+    assert asked("[8, 3, 4, 4]", "flatten: 1") == ""
+    assert asked("[8, 3, 4, 4]", "Flatten") == ""
+    assert asked("[3, 4, 4]", "flatten") == ""
+
+
 def test_one_doubt_is_raised_once() -> None:
     twice = ("{LazyConv2d: [8, 3], as: a}", "{LazyConv2d: [8, 3], from: input}")
     assert asked("[1, 224, 224, 3]", *twice).count("[N, H, W, C]") == 1

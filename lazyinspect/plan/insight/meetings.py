@@ -41,13 +41,13 @@ def padding_missing(case: Case) -> Advice | None:
     if off is None or min(off) < 2:
         return None
     wanted = _largest(case, off)
-    unpadded = [
-        (made, pads) for made in _before(case, off) if (pads := _keeping(made)) is not None
-    ][:_MOST]
+    unpadded = [(made, pads) for made in _before(case, off) if (pads := keeping(made)) is not None][
+        :_MOST
+    ]
     for chosen in (*([one] for one in unpadded), unpadded):
         spec = case.spec
         for made, pads in chosen:
-            changed = _with_argument(spec, made, "padding", pads)
+            changed = with_argument(spec, made, "padding", pads)
             if changed is None:
                 break
             spec = changed
@@ -63,7 +63,7 @@ def padding_missing(case: Case) -> Advice | None:
     return None
 
 
-def _keeping(made: Made) -> Any:
+def keeping(made: Made) -> Any:
     """The padding with which a convolution or pooling keeps the size; None where it has some."""
     args = node_args(made)
     found = re.search(r"([123])d\Z", node_op(made))
@@ -117,7 +117,7 @@ def _output_padding(case: Case, exact: bool) -> Advice | None:
         ):
             continue
         value = extra[0] if len(set(extra)) == 1 else extra
-        spec = _with_argument(case.spec, made, "output_padding", value)
+        spec = with_argument(case.spec, made, "output_padding", value)
         if spec is not None and case.cured_by(spec=spec):
             text = plain_text(value)
             return Advice(
@@ -126,7 +126,8 @@ def _output_padding(case: Case, exact: bool) -> Advice | None:
     return None
 
 
-def _with_argument(spec: Spec, made: Made, name: str, value: Any) -> Spec | None:
+def with_argument(spec: Spec, made: Made, name: str, value: Any) -> Spec | None:
+    """The spec with an argument of the step that made a value set; None where that is no layer."""
     step = find_step(spec, made.step.mark)
     if step is None or step.op not in table():
         return None

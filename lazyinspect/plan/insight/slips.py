@@ -11,6 +11,8 @@ from lazyinspect.plan.insight.counts import (
     hand_counted,
     reshaped_by_hand,
 )
+from lazyinspect.plan.insight.defaults import batch_flattened, cat_dimension, scale_as_size
+from lazyinspect.plan.insight.expected import expected
 from lazyinspect.plan.insight.layouts import (
     channels_last,
     ids_without_dtype,
@@ -33,6 +35,7 @@ from lazyinspect.plan.insight.whatif import Slip
 SLIPS: tuple[Slip, ...] = (
     tuple_given,
     ids_without_dtype,
+    batch_flattened,
     input_layout,
     flatten_missing,
     channels_last,
@@ -42,12 +45,17 @@ SLIPS: tuple[Slip, ...] = (
     other_rank,
     too_small,
     positions_fixed,
+    scale_as_size,
     padding_missing,
     output_padding_missing,
     odd_sizes,
+    cat_dimension,
     output_padding,
     shortcut_channels,
     transposed_factor,
 )
 """The first that has something to say is heard: those that are sure stand before those that
 search."""
+
+UNMET: tuple[Slip, ...] = (expected,)
+"""What is looked for where an `expect:` is not met."""

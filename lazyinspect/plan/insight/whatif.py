@@ -288,7 +288,6 @@ def improve(
     problems: list[Problem],
     again: Again,
     inputs: tuple[InputType, ...],
-    slips: tuple[Slip, ...] = (),
 ) -> list[Problem]:
     """The problems, each with what would work in the place of what failed.
 
@@ -297,21 +296,19 @@ def improve(
         problems: what is said so far.
         again: plans the spec otherwise.
         inputs: of the network, as planned.
-        slips: what to look for; by default all that is known.
     """
     trace = next((f.trace for f in failures if f.trace is not None), None)
     if trace is None or len(trace.made) > MOST_STEPS:
         return problems
-    if not slips:
-        from lazyinspect.plan.insight.slips import SLIPS
+    # here, since each of them is written with what stands above
+    from lazyinspect.plan.insight.slips import SLIPS, UNMET
 
-        slips = SLIPS
     trials = Trials(again, trace.spec, inputs, problems)
     improved = list(problems)
     for place, (failure, problem) in enumerate(zip(failures, problems, strict=True)):
-        if failure.error is None or failure.step is None:
+        if failure.step is None:
             continue
-        advice = _advice(Case(failure, trials), slips)
+        advice = _advice(Case(failure, trials), UNMET if failure.error is None else SLIPS)
         if advice is not None:
             notes = tuple(note for note in advice.notes if note not in problem.notes)
             improved[place] = replace(

@@ -309,6 +309,118 @@ def test_a_kernel_in_the_place_of_the_channels_is_asked_about(
     assert said == "`LazyConv2d: [128, 3]` infers them"
 
 
+# -- arguments that mean something else -----------------------------------------------------
+
+
+def test_a_flatten_that_joins_the_batch_is_found_before_the_layer_it_breaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for step in ("flatten", "flatten: 0", "Flatten: 0", "flatten: {start_dim: 0}"):
+        text = layers("[8, 3, 16, 16]", "LazyConv2d: [4, 3]", step, "Linear: [784, 10]")
+        said = advice(text, monkeypatch)
+        fixed = {"Flatten: 0": "Flatten: 1", "flatten: {start_dim: 0}": "flatten: {start_dim: 1}"}
+        assert said == f"`{fixed.get(step, 'flatten: 1')}` at line 4 keeps the batch"
+
+
+def test_a_flatten_that_keeps_the_batch_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = layers("[8, 3, 16, 16]", "LazyConv2d: [4, 3]", "flatten: 1", "Linear: [785, 10]")
+    assert "keeps the batch" not in advice(text, monkeypatch)
+
+
+CAT = """
+input: [1, {left}, 16]
+layers:
+  a: {{LazyLinear: 32}}
+  b: [{{narrow: [1, 0, {right}], from: input}}, LazyLinear: 16]
+  c: {{cat: [a, b]}}
+"""
+
+
+def test_a_cat_along_the_wrong_dimension_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = advice(CAT.format(left=10, right=10), monkeypatch)
+    assert said.endswith("did you mean `cat: [a, b, {dim: 2}]`?")
+    assert "dim: " not in advice(CAT.format(left=10, right=9), monkeypatch)
+
+
+def test_the_size_of_an_upsample_is_read_as_its_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """
+input: [1, 3, 16, 16]
+layers:
+  a: {{LazyConv2d: [4, 3, 1, 1]}}
+  b: {{MaxPool2d: {pool}}}
+  c: {{Upsample: 2}}
+  d: {{cat: [a, c]}}
+"""
+    said = advice(text.format(pool=2), monkeypatch)
+    assert said == "`Upsample: {scale_factor: 2}` at line 6: its first argument is the size"
+    assert "scale_factor" not in advice(text.format(pool=4), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("{LazyConv2d: [4, 3], expect: [_, 4, 16, 16]}", "`padding: 1` at line 3 gives 16 x 16"),
+        (
+            "{LazyConv2d: [4, 3, 2, 1], expect: [_, 4, 16, 16]}",
+            "an input of [1, 3, 32, 32] meets it",
+        ),
+    ],
+)
+def test_an_unmet_expect_says_what_meets_it(
+    step: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert said in advice(layers("[1, 3, 16, 16]", step), monkeypatch)
+
+
+def test_an_expect_of_other_channels_is_met_by_no_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = advice(
+        layers("[1, 3, 16, 16]", "{LazyConv2d: [4, 3], expect: [_, 5, 16, 16]}"), monkeypatch
+    )
+    assert "padding" not in said
+    assert "meets" not in said
+
+
+@pytest.mark.parametrize(
+    ("step", "written"),
+    [
+        ("LazyConv2d: (64, 3)", "LazyConv2d: [64, 3]"),
+        ("LazyConv2d: 64, 3", "LazyConv2d: [64, 3]"),
+        ("LazyConv2d: 64, 3, padding=1", "LazyConv2d: [64, 3, {padding: 1}]"),
+        (
+            "LazyConv2d: [64, 3, stride=2, bias=False]",
+            "LazyConv2d: [64, 3, {stride: 2, bias: false}]",
+        ),
+        ("Dropout: p=0.5", "Dropout: {p: 0.5}"),
+    ],
+)
+def test_arguments_of_a_call_are_shown_as_a_list(
+    step: str, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (problem,) = problems(layers("[1, 3, 8, 8]", step), monkeypatch)
+    assert problem.help == f"write `{written}`"
+
+
+@pytest.mark.parametrize(
+    ("step", "help"),
+    [
+        ("LazyConv2d: [8, 3x5]", "a list of sizes stands in brackets: [3, 5]"),
+        ("Dropout: 50%", "write 0.5"),
+        ("LeakyReLU: 0,1", "did you mean 0.1?"),
+        ("LazyConv2d: [w*2, 3]", "a formula starts with a dollar: `$w*2`"),
+        ("x.view: [1, -1]", "write `view`: it reads the step before, or what `from:` names"),
+        ("type: ReLU", "the op itself is the key: write `ReLU`"),
+    ],
+)
+def test_other_habits_are_read(step: str, help: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = problems("params: {w: 8}\n" + layers("[1, 3, 8, 8]", step), monkeypatch)
+    assert problem.help == help
+
+
+def test_a_text_that_the_op_takes_is_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = layers("[1, 3, 8]", '{einsum: "bcl,bkl->bck", from: [prev, prev]}')
+    assert make_plan(parse_spec(text, "spec.yaml")).outputs[0].shape == (1, 3, 3)
+
+
 # -- names ------------------------------------------------------------------------------------
 
 BLOCK = "blocks: {Bottleneck: {layers: [ReLU]}}\n"
