@@ -172,7 +172,7 @@ class Nodes:
         inputs = () if source is None else src.named_tensors([source.type], {})
         call = Call(name, frame, inputs, output.type, 0, mark, tuple(inner.calls))  # type: ignore[arg-type]
         walk.add(call)
-        outer.block.modules[outer, slot] = ((*outer.path, name), call)
+        outer.block.made(outer, slot, call)
         return Val(outer, slot, output.type)
 
     def _branches(
@@ -208,7 +208,11 @@ class Nodes:
         given = block_arguments(step, body, positional, keywords)
         inputs = block_inputs(step, body, sourced)
         first = src.type_of(inputs[0]) if inputs else None
-        params = bind_params(body.params, given, Scope({}, first))
+        try:
+            params = bind_params(body.params, given, Scope({}, first))
+        except SpecError as error:
+            # a default that fails stands in the block, and what it reads comes from here
+            raise SpecError(problem.inside(step.mark) for problem in error.problems) from None
         key = (step.op, plan_key(params))
         return self._closed(step, body, step.op, params, name, Sourced(inputs, {}), walk, key)
 
@@ -265,7 +269,7 @@ class Nodes:
         frame.add(Draft(name, graph, refs, {}, slot))
         call = Call(name, graph, inside.inputs, inside.output, 0, step.mark, inside.calls)
         walk.add(call)
-        frame.block.modules[frame, slot] = ((*frame.path, name), call)
+        frame.block.made(frame, slot, call)
         return Val(frame, slot, inside.output)
 
     def _use(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
@@ -287,7 +291,7 @@ class Nodes:
                 )
             if value.type is POISON:
                 raise Skip
-            found = frame.block.modules.get((value.frame, value.slot))
+            found = frame.block.maker(value.frame, value.slot)
         if found is None or not self.retracer.usable(found[1]):
             raise SpecError(
                 Problem(
@@ -321,7 +325,7 @@ class Nodes:
             inputs = src.named_tensors(values, named)
         call = Call(name, made.node, inputs, output, macs, step.mark, calls, path)
         walk.add(call)
-        frame.block.modules[frame, slot] = (path, made)
+        frame.block.made(frame, slot, made, path)
         return Val(frame, slot, output)
 
 
