@@ -29,10 +29,9 @@ class Format:
 
 
 FORMATS = {
-    "resolved": Format(
-        "resolved", "a spec with nothing left to infer", frozenset({"layout"})
-    ),
-}  # fmt: skip
+    "resolved": Format("resolved", "a spec with nothing left to infer", frozenset({"layout"})),
+    "python": Format("python", "classes that need PyTorch alone", frozenset({"lazy"})),
+}
 """Every format by the name that ``--to`` takes; the first is the default."""
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from lazyinspect.errors import Mark, Problem, SpecError
+from lazyinspect.errors import Problem, SpecError
 from lazyinspect.export import comments
 from lazyinspect.export.naming import Body, Name, Written, authored, name_scope
 from lazyinspect.export.scalars import flow, quoted
@@ -348,7 +348,3 @@ def _dashed(lines: list[str]) -> list[str]:
 def _depth(line: str) -> int:
     """At most so many levels are open in a line: one for each two spaces, and the brackets."""
     return (len(line) - len(line.lstrip(" -"))) // 2 + 1 + line.count("[") + line.count("{")
-
-
-def _mark_of(step: Written) -> Mark:
-    return step.call.mark
