@@ -47,7 +47,9 @@ def _check_heads(a: Args, width: str, heads: str) -> None:
         raise ArgumentError(
             f"expects {heads} to divide {width}, and gets {count} heads for {size} features",
             argument=heads,
-            help=divisors_near(count, size),
+            help=f"{width} comes first: did you mean {count} features and {size} heads?"
+            if count > size and count % size == 0
+            else divisors_near(count, size),
         )
 
 

@@ -156,7 +156,9 @@ def _check_group(a: Args) -> None:
             f"expects num_channels to be divisible by num_groups, and gets {a.num_channels} over "
             f"{a.num_groups}",
             argument="num_groups",
-            help=divisors_near(a.num_groups, a.num_channels),
+            help=f"num_groups comes first: did you mean [{a.num_channels}, {a.num_groups}]?"
+            if a.num_groups > a.num_channels > 0 and a.num_groups % a.num_channels == 0
+            else divisors_near(a.num_groups, a.num_channels),
         )
 
 

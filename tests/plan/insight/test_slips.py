@@ -527,6 +527,11 @@ def problems_of_grammar(text: str) -> tuple[Problem, ...]:
         ("{MultiheadAttention: [768, 10], from: [prev, prev, prev]}", "8 and 12 divide 768"),
         ("{LazyMultiheadAttention: 10, from: [prev, prev, prev]}", "8 and 16 divide 64"),
         ("GroupNorm: [5, 12]", "4 and 6 divide 12"),
+        ("GroupNorm: [64, 32]", "num_groups comes first: did you mean [32, 64]?"),
+        (
+            "{MultiheadAttention: [8, 64], from: [prev, prev, prev]}",
+            "embed_dim comes first: did you mean 64 features and 8 heads?",
+        ),
         ("LazyConv1d: [8, 1, {groups: 3}]", "2 divides 10 and 8"),
         ("LazyConv1d: [7, 1, {groups: 3}]", "only 1 divides 10 and 7"),
         ("softmax: 3", "its dimensions are 0 to 2, or -1 for the last"),
