@@ -70,7 +70,8 @@ def replace_file(path: Path, pieces: Iterable[str]) -> None:
     temporary = target.with_name(f".{target.name[:32]}.{os.getpid()}.tmp")
 
     def remove() -> None:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
     with undoing(remove):
         try:

@@ -5,6 +5,7 @@ Nothing here computes, and nothing imports torch or yaml: ``--help`` loads this 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -65,16 +66,20 @@ def working(what: str, columns: int) -> Iterator[None]:
         yield
         return
 
-    def wipe(cells: int) -> None:
-        # blanks rather than an escape code, which no colour and dumb terminals rule out
-        say(f"\r{' ' * min(cells, columns - 1)}\r")
+    def blanks(cells: int) -> str:
+        # rather than an escape code, which no colour and dumb terminals rule out
+        return f"\r{' ' * min(cells, columns - 1)}\r"
 
-    say(text)
-    with undoing(lambda: wipe(width(text) + len("^C"))):
+    def wipe() -> None:
+        # past Python's own buffer: the signal may have come while that was written to
+        os.write(sys.stderr.fileno(), blanks(width(text) + len("^C")).encode())
+
+    with undoing(wipe):
+        say(text)
         try:
             yield
         finally:
-            wipe(width(text))
+            say(blanks(width(text)))
 
 
 @contextmanager

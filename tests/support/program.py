@@ -21,10 +21,12 @@ layers:
 """With a mistake in line 4, so that an answer shows which line was read."""
 
 
-def run(*arguments: str | bytes, **options: Any) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, warnings: str = "ignore", **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run a command line to its end."""
     done = subprocess.run(
-        [*COMMAND, *arguments],
+        [sys.executable, "-W", warnings, *COMMAND[3:], *arguments],
         stdout=options.pop("stdout", subprocess.PIPE),
         stderr=options.pop("stderr", subprocess.PIPE),
         stdin=options.pop("stdin", None if "input" in options else subprocess.DEVNULL),
