@@ -148,6 +148,11 @@ def say(text: str) -> None:
         silence(sys.stderr)
 
 
+def say_at_once(text: str) -> None:
+    """As a signal's answer: past Python's own buffer, which the signal may have interrupted."""
+    os.write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace"))
+
+
 @contextmanager
 def error_stream() -> Iterator[None]:
     """Give a process without a standard error one that goes nowhere."""

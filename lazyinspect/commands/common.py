@@ -5,7 +5,6 @@ Nothing here computes, and nothing imports torch or yaml: ``--help`` loads this 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from lazyinspect.files import replace_file, require_output, say
+from lazyinspect.files import replace_file, require_output, say, say_at_once
 from lazyinspect.interrupt import undoing
 
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR=1 does.")]
@@ -70,11 +69,7 @@ def working(what: str, columns: int) -> Iterator[None]:
         # rather than an escape code, which no colour and dumb terminals rule out
         return f"\r{' ' * min(cells, columns - 1)}\r"
 
-    def wipe() -> None:
-        # past Python's own buffer: the signal may have come while that was written to
-        os.write(sys.stderr.fileno(), blanks(width(text) + len("^C")).encode())
-
-    with undoing(wipe):
+    with undoing(lambda: say_at_once(blanks(width(text) + len("^C")))):
         say(text)
         try:
             yield
@@ -90,9 +85,8 @@ def progress(what: str, columns: int) -> Iterator[Callable[[int, int], None] | N
         return
     shown = ""
 
-    def wipe(more: int = 0) -> None:
-        if shown:
-            say(f"\r{' ' * min(len(shown) + more, columns - 1)}\r")
+    def blanks(more: int = 0) -> str:
+        return f"\r{' ' * min(len(shown) + more, columns - 1)}\r" if shown else ""
 
     def tell(done: int, total: int) -> None:
         nonlocal shown
@@ -104,11 +98,11 @@ def progress(what: str, columns: int) -> Iterator[Callable[[int, int], None] | N
             say(f"\r{text}")
             shown = text
 
-    with undoing(lambda: wipe(len("^C"))):
+    with undoing(lambda: say_at_once(blanks(len("^C")))):
         try:
             yield tell
         finally:
-            wipe()
+            say(blanks())
 
 
 def file_of(output: Path | None) -> Path | None:
