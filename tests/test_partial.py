@@ -252,6 +252,17 @@ def test_both_are_marked_where_a_step_fails_after_an_unmet_expectation() -> None
     assert statuses(report) == {"": "unfinished", "0": "unmet", "1": "failed"}
 
 
+def test_what_fails_after_an_unmet_expectation_in_a_block_is_reported_too() -> None:
+    text = (
+        "input: [1, 8]\nblocks: {B: {layers: [{ReLU: , expect: [_, 7]}]}}\n"
+        "layers: [B, {Linear: [9, 9]}]\n"
+    )
+    with pytest.raises(errors.NetworkError) as caught:
+        plan_of(text)
+    assert [problem.code for problem in caught.value.problems] == ["shape-mismatch", "unmet-expect"]
+    assert statuses(caught.value.partial)["1"] == "failed"
+
+
 # how it is drawn
 
 
