@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lazyinspect import api
 from lazyinspect.errors import LazyinspectError
@@ -135,9 +137,9 @@ def test_a_grid_is_read_from_what_works() -> None:
 
 def test_the_least_size_is_exact_where_larger_is_always_enough() -> None:
     for least in (1, 2, 5, 63, 150):
-        for given in (1, 2, 4, 62):
-            if given < least:
-                assert smallest(lambda size, n=least: size >= n, given) == (least, True)  # type: ignore[misc]
+        for start in (1, 2, 4, 62):
+            if start < least:
+                assert smallest(lambda size, n=least: size >= n, start) == (least, True)  # type: ignore[misc]
 
 
 def test_the_least_size_is_exact_where_some_larger_do_not_work() -> None:
@@ -456,3 +458,61 @@ layers:
     assert "9 x 9 is the least" not in second.help
     assert second.help == "`LazyLinear: 2` counts by itself; by hand it is `Linear: [8, 2]`"
     assert first.notes == ("this input is too small: 9 x 9 is the least that gets past this step",)
+
+
+# -- laws -------------------------------------------------------------------------------------
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> str:
+    """Convolutions and poolings with a skip connection around some of them, or a Linear behind."""
+    height, width = draw(st.integers(4, 40)), draw(st.integers(4, 40))
+    kernel, pad = draw(st.integers(1, 5)), draw(st.integers(0, 2))
+    pool, depth = draw(st.integers(2, 4)), draw(st.integers(1, 3))
+    lines = [f"input: [1, 2, {height}, {width}]", "layers:"]
+    lines.append(f"  a: {{LazyConv2d: [4, {kernel}, 1, {pad}]}}")
+    lines.extend(f"  p{n}: {{MaxPool2d: {pool}}}" for n in range(depth))
+    lines.extend(f"  u{n}: {{Upsample: {{scale_factor: {pool}}}}}" for n in range(depth))
+    if draw(st.booleans()):
+        lines.append("  join: {cat: [a, prev]}")
+    else:
+        lines += ["  flat: Flatten", f"  fc: {{Linear: [{4 * draw(st.integers(1, 12)) ** 2}, 3]}}"]
+    return "\n".join(lines)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(networks())
+def test_every_input_that_is_said_to_work_works_and_every_rule_holds(text: str) -> None:
+    spec = parse_spec(text, "spec.yaml")
+
+    def plans(*sizes: int) -> bool:
+        try:
+            make_plan(spec, input=[1, 2, *sizes], insight=False)
+        except LazyinspectError:
+            return False
+        return True
+
+    try:
+        make_plan(spec)
+    except LazyinspectError as error:
+        (problem,) = error.problems
+        said = "\n".join((problem.help, *problem.notes))
+    else:
+        return
+    for shape in re.findall(r"write `input: \[1, 2, (\d+), (\d+)\]`", said):
+        assert plans(*map(int, shape)), said
+    for low, high in re.findall(r"an input of (\d+) x \d+ (?:to (\d+) x \d+ )?would", said):
+        for size in range(int(low), int(high or low) + 1):
+            assert plans(size, size), said
+    for least in re.findall(r"too small: (\d+) x \d+ is the least that works", said):
+        assert plans(int(least), int(least)), said
+        assert not any(plans(size, size) for size in range(1, int(least))), said
+    height, width = map(int, re.findall(r"\d+", text.splitlines()[0])[2:])
+    for axes, step, low, high in re.findall(
+        r"(.*) must be (?:a multiple|multiples) of (\d+) here: of (\d+) to (\d+)", said
+    ):
+        for size in range(int(low), int(high) + 1):
+            both = "and" in axes
+            sizes = (size if both or axes == "height" else height,
+                     size if both or axes == "width" else width)  # fmt: skip
+            assert plans(*sizes) == (size % int(step) == 0), said
