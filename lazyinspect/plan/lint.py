@@ -14,7 +14,8 @@ from lazyinspect import limits
 from lazyinspect.codes import worst_first
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
 from lazyinspect.plan.arguments import op_problem
-from lazyinspect.plan.meant import call_meant, lazy_instead, unknown_op, value_meant
+from lazyinspect.plan.habits import call_meant, lazy_instead, value_meant
+from lazyinspect.plan.meant import unknown_op
 from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Signature

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
-from lazyinspect.errors import ArgumentError, Mark, Problem
+from lazyinspect.errors import Mark, Problem
+from lazyinspect.plan.habits import lazy_instead
 from lazyinspect.plan.ops import signature_of, table
-from lazyinspect.plan.ops.base import LazyOp, Op
-from lazyinspect.plan.ops.signature import Parameter, Signature
-from lazyinspect.plan.written import listed, value_text, written
-from lazyinspect.spec.model import OPEN, Expr, LayerExpr, Spec, StepSpec
+from lazyinspect.plan.ops.base import Op
+from lazyinspect.spec.model import LayerExpr, Spec, StepSpec
 from lazyinspect.spec.names import NOT_LAYERS, STRUCTURE
 
 _TORCH = re.compile(r"(torch\.)?(nn|F|torch|nn\.functional|nn\.modules\.\w+)\.\w+\Z")
 _CALL = re.compile(r"(\w+)\s*\((.*)\)?\Z")
-_KEYWORD = re.compile(r"\(?[A-Za-z_]\w*\s*=[^=]+\)?\Z")
-_LISTED = re.compile(r"\(?\s*[\w.$*-]+\s*(,\s*[\w.$*=\s-]+)+,?\s*\)?\Z")
 _KEYS = ("type", "name", "op", "layer", "module", "class", "class_name")
 """What other formats write before the name of a layer."""
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?\Z")
-_PYTHON = {"True": "true", "False": "false", "None": "null"}
 _CARRIERS = ("x", "self", "input", "inputs", "out", "output", "tensor", "y")
 """What tensors are called where `x.view(...)` is written."""
 _ALIASES = {
@@ -177,121 +170,3 @@ def _nearest(name: str, pool: Iterable[str]) -> str:
     if not found:
         return ""
     return min(known[found[0]], key=lambda other: other.islower() != name.islower())
-
-
-def lazy_instead(step: StepSpec, row: Op | LazyOp) -> str:
-    """The lazy layer that the arguments of an eager one fit; empty where they fit none.
-
-    `Conv2d: [64, 3]` lacks an argument if the first is the channels that come in.
-    """
-    lazy = table().get(f"Lazy{row.name}")
-    if not isinstance(lazy, LazyOp):
-        return ""
-    signature = signature_of(lazy.name)
-    slots = [p for p in signature.parameters if not p.keyword_only]
-    positional, keywords = step.args.positional, step.args.keywords
-    given = {p.name for p, _ in zip(slots, positional, strict=False)}
-    needed = {p.name for p in signature.parameters if p.required}
-    fits = (
-        len(positional) <= len(slots)
-        and all(name in signature.by_name for name in keywords)
-        and needed <= given | set(keywords)
-    )
-    if not fits or any(name in keywords for name in lazy.infers):
-        return ""
-    for parameter, expr in zip(slots, positional, strict=False):
-        if expr.constant is not OPEN:
-            try:
-                parameter.check(expr.constant)
-            except ArgumentError:
-                return ""
-    infers = listed([f"`{name}`" for name in lazy.infers])
-    return f"did you mean `{written(lazy.name, step.args)}`? It infers {infers}"
-
-
-def call_meant(
-    step: StepSpec, signature: Signature, params: Iterable[str]
-) -> tuple[str, Expr] | None:
-    """Arguments written as a call's, in one text: the step as a list, and that text.
-
-    `LazyConv2d: (64, 3)` holds the text "(64, 3)", and `[8, 3, stride=2]` the text "stride=2".
-    """
-    positional: list[str] = []
-    keywords: dict[str, str] = {}
-    first: Expr | None = None
-    slots = [p for p in signature.parameters if not p.keyword_only]
-    for place, expr in enumerate(step.args.positional):
-        text = expr.constant
-        alone = len(step.args.positional) == 1 and not step.args.keywords
-        if isinstance(text, str) and (_KEYWORD.match(text) or (alone and _LISTED.match(text))):
-            if place < len(slots) and _takes(slots[place], text):
-                return None
-            first = first or expr
-            for part in text.strip("() ").split(","):
-                name, equals, value = (piece.strip() for piece in part.partition("="))
-                if equals:
-                    keywords[name] = _PYTHON.get(value, value)
-                elif name:
-                    positional.append(_PYTHON.get(name, name))
-        else:
-            meant = _formula_meant(text, params) if isinstance(text, str) else ""
-            positional.append(meant or value_text(expr))
-    if first is None or len(positional) > len(slots):
-        return None
-    for parameter, text in zip(slots, positional, strict=False):
-        if _NUMBER.match(text) and not _takes(parameter, ast.literal_eval(text)):
-            return None
-    keywords.update({name: value_text(expr) for name, expr in step.args.keywords.items()})
-    names = ", ".join(f"{name}: {value}" for name, value in keywords.items())
-    if not positional:
-        return f"{step.op}: {{{names}}}", first
-    items = [*positional, f"{{{names}}}"] if names else positional
-    return f"{step.op}: [{', '.join(items)}]", first
-
-
-def _formula_meant(text: str, params: Iterable[str]) -> str:
-    """A text that computes with parameters, as a formula; empty where it does not."""
-    names = set(re.findall(r"[A-Za-z_]\w*", text))
-    fits = names and names <= set(params) and re.match(r"[\w\s+*/%().-]+\Z", text)
-    return f"${text}" if fits else ""
-
-
-def _takes(parameter: Parameter, value: Any) -> bool:
-    try:
-        parameter.check(value)
-    except ArgumentError:
-        return False
-    return True
-
-
-def value_meant(value: Any, params: Iterable[str], parameter: Parameter | None = None) -> str:
-    """A remedy for a text where a number was expected; empty where none is apparent."""
-    if not isinstance(value, str):
-        return ""
-    known = set(params)
-    if value.startswith("$") and value[1:] in known:
-        return f"one dollar sign starts a formula, two a text: write `{value}`"
-    if value in known:
-        return f"did you mean `${value}`?"
-    if value.startswith("$") and value[1:] in known:
-        return f"one dollar sign starts a formula, two a text: write `{value}`"
-    if re.match(r"([-+]?\d+|true|false)\Z", value):
-        return "leave the quotes out"
-    sizes = re.split(r"\s*[x,]\s*|\s+", value.strip("()[] "))
-    if len(sizes) > 1 and all(size.isdecimal() and len(size) < 10 for size in sizes):
-        if parameter is not None and not _takes(parameter, tuple(map(int, sizes))):
-            decimal = len(sizes) == 2 and _takes(parameter, 0.5)
-            return f"did you mean {sizes[0]}.{sizes[1]}?" if decimal else ""
-        return f"a list of sizes stands in brackets: [{', '.join(sizes)}]"
-    match = re.match(r"(\w+)\s*=\s*(.+)\Z", value)
-    if match:
-        return f"keywords stand in braces at the end: {{{match.group(1)}: {match.group(2)}}}"
-    match = re.match(r"(\d+(?:\.\d+)?)\s*%\Z", value)
-    if match:
-        return f"write {float(match.group(1)) / 100:g}"
-    formula = _formula_meant(value, params)
-    if formula:
-        return f"a formula starts with a dollar: `{formula}`"
-    if value.startswith("(") or value.endswith(")"):
-        return "a list of sizes stands in brackets: [3, 3]"
-    return ""
