@@ -35,6 +35,8 @@ Kind: TypeAlias = Literal[
     "new-variant",
     "lost-variant",
     "text",
+    "over-budget",
+    "no-expect",
 ]
 """What sort of cause a drift is.
 
@@ -56,6 +58,8 @@ kind              meaning
 ``new-variant``   the spec has a network that the lock does not have
 ``lost-variant``  the lock has a network that the spec does not have any more
 ``text``          the lock says the same in other words: it was edited by hand
+``over-budget``   a figure is above what a policy allows: see ``spenders``
+``no-expect``     a policy asks for an ``expect:`` at ``path``, where there is none
 ================  ============================================================================
 """
 
@@ -73,13 +77,35 @@ class Change:
     """None: it is not there any more."""
     part: Literal[
         "type", "argument", "inferred", "input", "output", "params", "uses", "reads", "returns",
-        "name", "order", "param", "tie", "total",
+        "name", "order", "param", "tie", "total", "budget",
     ] = "argument"  # fmt: skip
     """``argument``: written in the spec; ``inferred``: found out at the first forward;
     ``input`` and ``output``: a tensor, written ``float32[1, 64, 56, 56]``; ``params``: the layer's
     parameter count; ``uses``: the module that is applied again; ``reads``: the steps that it
     reads; ``returns``: what a container hands on; ``name`` and ``order``: of its path;
-    ``param``: of the spec; ``tie``: what a tensor is tied to; ``total``: of the network."""
+    ``param``: of the spec; ``tie``: what a tensor is tied to; ``total``: of the network;
+    ``budget``: ``max_params`` and its like, what is allowed and what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spender:
+    """Layers of one line of a spec that take the same part of a budget each."""
+
+    path: str
+    """The first of them."""
+    type: str
+    """As the spec names it."""
+    value: int
+    """What each of them takes."""
+    count: int
+    total: int
+    """Of the network."""
+    mark: Mark | None = None
+
+    @property
+    def share(self) -> float:
+        """What all of them take, of the network's."""
+        return self.value * self.count / self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +146,12 @@ class Drift:
     batch_only: bool = False
     """Of an ``input``: nothing but dimension 0 of tensors differs, here and in what follows."""
     accept: str = ""
-    """The command that takes the network as it is now, quoted for a shell; ``""`` for `diff`."""
+    """The command that takes the network as it is now, quoted for a shell; ``""`` for `diff`, and
+    for what no lock takes: a budget, an ``expect:``."""
+    policy: Mark | None = None
+    """Where the policy stands that is broken, or that lets this pass."""
+    spenders: tuple[Spender, ...] = ()
+    """Of ``over-budget``: what spends the most, most first."""
 
     @property
     def follows(self) -> int:
@@ -143,7 +174,10 @@ class Checked:
     """Path of its lock."""
     variant: str | None = None
     drifts: tuple[Drift, ...] = ()
-    """Causes in the order of execution. Empty: nothing differs, or see ``problems``."""
+    """Causes in the order of execution, then policies that are broken. Empty: nothing differs, or
+    see ``problems``."""
+    allowed: tuple[Drift, ...] = ()
+    """Causes that a policy lets pass: the lock is older than the spec, and nothing fails."""
     problems: tuple[Problem, ...] = ()
     """Why it could not be compared: the spec no longer plans, the lock is missing or unreadable.
     Codes of locks: ``missing-lock``, ``lock-without-spec``, ``lock-conflict``, ``damaged-lock``,
@@ -183,6 +217,10 @@ class CheckReport:
         return tuple(drift for result in self.results for drift in result.drifts)
 
     @property
+    def allowed(self) -> tuple[Drift, ...]:
+        return tuple(drift for result in self.results for drift in result.allowed)
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         return tuple(problem for result in self.results for problem in result.problems)
 
@@ -213,6 +251,8 @@ class Locked:
     problems: tuple[Problem, ...] = ()
     """Why nothing was written."""
     problem_code: int = 0
+    broken: tuple[Drift, ...] = ()
+    """Policies that its networks break, which keeps no lock from being written."""
 
     @property
     def exit_code(self) -> int:
