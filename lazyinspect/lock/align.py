@@ -58,7 +58,7 @@ class Alignment:
             self.forth[one], self.back[other] = other, one
         self.removed.extend(gone)
         self.inserted.extend(new)
-        return [(x, y) for x, y in pairs if x.children and y.children]
+        return [(x, y) for x, y in pairs if x.container and y.container]
 
 
 def _same(a: Item, b: Item) -> bool:
@@ -178,7 +178,7 @@ def _weight(a: Item, b: Item, names_a: set[str], names_b: set[str]) -> float:
     if named:
         return weight
     # one in the place of another
-    return weight + 0.1 if bool(a.children) == bool(b.children) and listed else _NEVER
+    return weight + 0.1 if listed else _NEVER
 
 
 def _alike(a: Item, b: Item) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -11,7 +11,7 @@ from lazyinspect.errors import Mark
 from lazyinspect.lock.tree import Item
 
 Role = Literal["cause", "follows"]
-_WRITTEN = ("type", "argument", "uses", "reads", "returns", "name", "order")
+_WRITTEN = ("type", "argument", "uses", "reads", "returns")
 
 
 class Computed(Protocol):
@@ -60,14 +60,18 @@ class Cause:
         return self if self.into is None else self.into.root()
 
 
-def merged(causes: Iterable[Cause]) -> list[Cause]:
-    """Causes in order, those of one place in the spec as one: a block's line meets every use."""
-    first_of: dict[Any, Cause] = {}
+def merged(causes: Iterable[Cause], kept: Mapping[Item, Item]) -> list[Cause]:
+    """Causes in order, those of one place in the spec as one: a block's line meets every use.
+
+    Args:
+        kept: items of the older network -> those of the newer.
+    """
+    known: dict[Any, Cause] = {}
     found = []
     for cause in sorted(causes, key=lambda cause: cause.order):
-        if cause.into is not None:
-            continue
-        first = first_of.setdefault(_identity(cause), cause)
+        places = [place for place in _places(cause, kept) if place is not None]
+        first = next((known[place] for place in places if place in known), cause)
+        known.update((place, first) for place in places if place not in known)
         if first is cause:
             found.append(cause)
         elif cause.item is not None:
@@ -78,17 +82,35 @@ def merged(causes: Iterable[Cause]) -> list[Cause]:
     return found
 
 
-def _identity(cause: Cause) -> Any:
-    """Equal for what one place of the spec is the reason of."""
+def _places(cause: Cause, kept: Mapping[Item, Item]) -> Iterator[Any]:
+    """What is equal for causes that have one place in the spec for their reason."""
     item = cause.item
-    if item is None or item.row is None:
-        return cause
-    fields = tuple([(c.field, c.part) for c in cause.changes if c.part in _WRITTEN and
-                    c.part not in ("name", "order")])  # fmt: skip
-    what = (cause.kind, fields, item.row.declared)
-    if cause.kind != "removed" and item.row.mark is not None:
-        return (what, item.row.mark.line, item.row.mark.column)
-    # without its text: the same place in another copy of the same container
+    if item is None or item.row is None or item.parent is None:
+        return
+    fields = [(c.field, c.part) for c in cause.changes if c.part in _WRITTEN]
+    what: tuple[Any, ...] = (cause.kind, tuple(fields), item.row.declared)
+    if item.row.mark is not None:
+        yield (what, item.row.mark.line, item.row.mark.column)
+        return
+    # a lock has no places: next to what, and in what of the spec it stood
+    what = (*what, item.deep)
+    siblings = item.parent.children
+    last = cause.also[-1].position if cause.also else item.position
+    before = next((kept[s] for s in reversed(siblings[: item.position]) if s in kept), None)
+    after = next((kept[s] for s in siblings[last + 1 :] if s in kept), None)
+    yield _beside(what, "after", before)
+    yield _beside(what, "before", after)
+    yield _beside((*what, item.name), "in", kept.get(item.parent))
+    yield _inside_block(what, item)
+
+
+def _beside(what: Any, side: str, item: Item | None) -> Any:
+    mark = None if item is None or item.row is None else item.row.mark
+    return None if mark is None else (what, side, mark.line, mark.column)
+
+
+def _inside_block(what: Any, item: Item) -> Any:
+    """The same place in another copy of the same container, where no text is at hand."""
     names = [item.name]
     parent = item.parent
     while parent is not None and parent.row is not None:
@@ -96,4 +118,4 @@ def _identity(cause: Cause) -> Any:
             return (what, parent.row.declared, tuple(names))
         names.append(parent.name)
         parent = parent.parent
-    return cause
+    return None

@@ -14,7 +14,11 @@ from lazyinspect.shapes import format_shape
 def written(a: Row, b: Row) -> list[Change]:
     """What somebody wrote otherwise: the type, or an argument that the spec gives."""
     found = []
-    if (a.declared, a.type) != (b.declared, b.type):
+    if a.declared == b.declared and a.kind != b.kind:
+        # a merge with steps among its sources is a container of them
+        kinds = [f"{row.declared} ({row.kind})" for row in (a, b)]
+        found.append(Change("type", *kinds, "type"))
+    elif (a.declared, a.type) != (b.declared, b.type):
         plain = a.declared != b.declared
         found.append(
             Change("type", a.declared if plain else a.type, b.declared if plain else b.type, "type")

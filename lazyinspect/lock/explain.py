@@ -30,7 +30,7 @@ def explain(
     """
     found = _Explainer(Pairing(before, after), computed or NothingComputed())
     found.explain()
-    roots = merged(found.causes)
+    roots = merged(found.causes, found.pairing.forth)
     param_changes = tuple(differ.mapping_changes("param", before.params, after.params))
     if not roots:
         rest = told.rest(before, after, param_changes if params else ())
@@ -141,12 +141,11 @@ class _Explainer:
             self._add(mine)
         self.flow[item] = reaching | ({mine} if mine and kind != "renamed" else set())
         first = len(self.causes)
-        for child in item.children:
-            if twin.children or mine is None:
+        if item.container == twin.container or mine is None:
+            for child in item.children:
                 self._item(child)
-                continue
-            for inner in child.below():
-                self.roles[inner], self.taint[inner] = ("cause", mine), {mine}
+        else:
+            self._in_place(item, twin, mine)
         if other and mine is None:
             found = self._upstream(item, twin, reaching, first)
             if found is None:
@@ -156,6 +155,16 @@ class _Explainer:
                 self.roles[item] = ("follows", found)
                 found.follows.append(item)
         self._pass_on(item, was, row, mine, reaching, first)
+
+    def _in_place(self, item: Item, twin: Item, cause: Cause) -> None:
+        """A container in the place of a layer, or a layer in that of a container."""
+        for inner in item.below():
+            if inner is not item:
+                self.added[inner], self.taint[inner] = cause, {cause}
+                self.roles[inner] = ("cause", cause)
+        for inner in twin.below():
+            if inner is not twin:
+                self.gone[inner] = cause
 
     def _add(self, cause: Cause) -> None:
         self.causes.append(cause)
@@ -278,7 +287,7 @@ class _Explainer:
 
     def _inside(self, item: Item, twin: Item) -> list[Cause]:
         """Causes of what is new in a container, or gone from it, and of what follows in it."""
-        if not item.children or not twin.children:
+        if not (item.container and twin.container):
             return []
         found = [self._cause_of_gone(inner) for inner in twin.below() if inner in self.gone]
         return found + [self.roles[inner][1] for inner in item.below() if inner in self.roles]

@@ -32,6 +32,11 @@ class Pairing:
         self.gone = frozenset(inner for item in self.removed for inner in item.below())
         """Items of the older network that have no counterpart, and all inside them."""
         self.added = frozenset(inner for item in self.inserted for inner in item.below())
+        for item, twin in self.back.items():
+            if item.container != twin.container:
+                # one in the place of the other, with all it holds
+                self.gone |= {inner for inner in twin.below() if inner is not twin}
+                self.added |= {inner for inner in item.below() if inner is not item}
         self.wired = before.wired and after.wired
 
     def renamed(self, item: Item, twin: Item) -> bool:
@@ -87,8 +92,10 @@ class Pairing:
             if x.item is None or y.item is None:
                 if x.item is not y.item or x.name != y.name:
                     return False
-            elif not self._origins(x, self.gone, self.old, self.forth) & self._origins(
-                y, self.added, self.new, None
+            elif not any(
+                self._origins(x, self.gone, self.old, self.forth, through)
+                & self._origins(y, self.added, self.new, None, through)
+                for through in (False, True)
             ):
                 return False
         return True
@@ -99,8 +106,13 @@ class Pairing:
         passing: frozenset[Item],
         tree: Tree,
         translate: Mapping[Item, Item] | None,
+        through: bool,
     ) -> set[tuple[Item | None, str]]:
-        """What a source comes from that both networks have, through what only one has."""
+        """What a source comes from that both networks have, through what only one has.
+
+        Args:
+            through: also from a container's input to what flows into it.
+        """
         found: set[tuple[Item | None, str]] = set()
         open_: list[Read] = [read]
         seen: set[Item] = set()
@@ -113,6 +125,11 @@ class Pairing:
                 if item not in seen:
                     seen.add(item)
                     open_.extend(tree.reads(item))
+                    # where there is no such step, `prev` is what stands before it
+                    open_.append(tree.before(item))
+                continue
+            if through and source.name and item.row is not None:
+                open_.extend(tree.inflow(item, source.name))
                 continue
             found.add((item if translate is None else translate.get(item), source.name))
         return found

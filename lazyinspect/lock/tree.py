@@ -43,6 +43,10 @@ class Item:
         """Its name is its place in a list."""
         return self.name == str(self.position)
 
+    @property
+    def container(self) -> bool:
+        return self.row is None or self.row.kind == "container"
+
     def below(self) -> Iterator[Item]:
         """It, and all inside it, in order."""
         yield self
@@ -103,10 +107,23 @@ class Tree:
         if row.reads is None:
             if row.kind == "parameter" or not row.inputs:
                 return []
-            if item.position:
-                return [Read(parent.children[item.position - 1])]
-            return [Read(parent, "input")]
+            return [self.before(item)]
         return [read for text in row.reads for read in self._read(text, parent)]
+
+    def before(self, item: Item) -> Read:
+        """The step before one, or what flows into its container."""
+        parent = item.parent
+        assert parent is not None
+        return Read(parent.children[item.position - 1]) if item.position else Read(parent, "input")
+
+    def inflow(self, container: Item, name: str) -> list[Read]:
+        """What flows into a container under the name of one of its inputs."""
+        assert container.row is not None
+        reads = self.reads(container)
+        names = [tensor.name for tensor in container.row.inputs]
+        if len(reads) > 1 and name in names and len(names) == len(reads):
+            return [reads[names.index(name)]]
+        return reads[:1]
 
     def returns(self, item: Item) -> list[Read]:
         """What a container hands on."""
