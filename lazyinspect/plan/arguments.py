@@ -36,7 +36,7 @@ def flowing(first: Val | None) -> str:
     if first is None or not isinstance(first.type, TensorType):
         return ""
     text = f"input is {first.type}"
-    made = first.frame.block.modules.get((first.frame, first.slot))
+    made = first.frame.block.maker(first.frame, first.slot)
     if made is None or first.path:
         return text
     call = made[1]

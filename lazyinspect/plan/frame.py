@@ -68,25 +68,42 @@ class Draft:
         self.operands = operands
         self.keywords = keywords
         self.slot = slot
-        self.exports: list[int] = []
+        self.exports: list[int] | None = None
 
 
 class Block:
     """One scope: a block, a Graph, or the network. Labels of ``as:``, and modules for ``use:``."""
 
-    __slots__ = ("absent", "failed", "labels", "modules", "owners")
+    __slots__ = ("_modules", "absent", "failed", "labels", "owners")
 
     def __init__(self) -> None:
         self.labels: dict[str, Binding] = {}
         """Set by ``as:``, visible in the whole block from there on."""
         self.owners: dict[str, Mark] = {}
         """Which step of the file set a label, by its mark: a repeated step may set it again."""
-        self.modules: dict[tuple[Frame, int], tuple[tuple[str, ...], Any]] = {}
-        """By frame and slot of an output: the path and the call of what gave it."""
+        self._modules: dict[Frame, dict[int, Any]] = {}
         self.absent: set[str] = set()
         """Labels of steps that do not exist, and of the steps inside them."""
         self.failed = False
         """A step under a templated name failed: which labels it would have set is not known."""
+
+    def made(self, frame: Frame, slot: int, call: Any, path: tuple[str, ...] | None = None) -> None:
+        """Note the call that gives the value of a slot, for `use:`.
+
+        Args:
+            path: of the module, where it is not the call's own.
+        """
+        known = self._modules.get(frame)
+        if known is None:
+            known = self._modules[frame] = {}
+        known[slot] = call if path is None else (path, call)
+
+    def maker(self, frame: Frame, slot: int) -> tuple[tuple[str, ...], Any] | None:
+        """Path and call of what gave the value of a slot; None where nothing did."""
+        found = self._modules.get(frame, {}).get(slot)
+        if found is None or isinstance(found, tuple):
+            return found
+        return (*frame.path, found.name), found
 
 
 class Frame:
@@ -207,6 +224,8 @@ class Frame:
                 raise Skip  # a later step of this graph failed, so nothing calls it
             assert self.parent is not None
             found = self.exported[slot] = self.parent.new_slot()
+            if self.draft.exports is None:
+                self.draft.exports = []
             self.draft.exports.append(found)
             self.exports.append(slot)
         return found
@@ -222,20 +241,23 @@ class Frame:
         count = len(self.inputs)
         move = self._moves(count)
         steps = []
-        for draft in self.drafts:
+        drafts, self.drafts = self.drafts, []
+        drafts.reverse()
+        while drafts:
+            draft = drafts.pop()  # the step takes its place, and its memory
             node = draft.node
             operands = draft.operands
             if isinstance(node, Frame):
                 operands = (*operands, *node.captured_refs)
                 node = node.freeze()
-            exports = tuple(draft.exports)
+            exports = tuple(draft.exports or ())
+            keywords: Mapping[str, Operand] = draft.keywords
+            slot = draft.slot
             if move is not None:
                 operands = _moved(operands, move)
-                keywords = {k: _moved(v, move) for k, v in draft.keywords.items()}
-                exports = tuple(move[slot] for slot in exports)
-                slot = move[draft.slot]
-            else:
-                keywords, slot = dict(draft.keywords), draft.slot
+                keywords = {k: _moved(v, move) for k, v in keywords.items()}
+                exports = tuple(move[each] for each in exports)
+                slot = move[slot]
             steps.append(Step(draft.name, node, operands, keywords, slot, exports))
         refs = tuple(Ref(slot) for slot in self.exports)
         output = self.output

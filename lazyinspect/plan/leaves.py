@@ -22,6 +22,8 @@ from lazyinspect.spec.formula import describe
 from lazyinspect.spec.model import StepSpec
 
 _PARAMETER = parse_signature("*shape: int, fill: float = 0.0")
+_NO_KEYWORDS: Mapping[str, Any] = {}
+"""One for all steps: a million empty ones take 64 MB."""
 _LEAST_SOURCES = {"add": 2, "sub": 2, "mul": 2, "div": 2, "matmul": 2, "cat": 1, "stack": 1}
 
 
@@ -121,7 +123,9 @@ class Leaves:
         """Write the step into the program and the calls."""
         frame = walk.frame
         operands = tuple([src.run_time(item, frame) for item in sourced.positional])
-        keywords = {key: src.run_time(item, frame) for key, item in sourced.keywords.items()}
+        keywords = _NO_KEYWORDS
+        if sourced.keywords:
+            keywords = {key: src.run_time(item, frame) for key, item in sourced.keywords.items()}
         slot = frame.new_slot()
         frame.add(Draft(name, applied.node, operands, keywords, slot))
         call = Call(
@@ -129,7 +133,7 @@ class Leaves:
             mark,
         )  # fmt: skip
         walk.add(call)
-        frame.block.modules[frame, slot] = ((*frame.path, name), call)
+        frame.block.made(frame, slot, call)
         return Val(frame, slot, applied.output)
 
     @staticmethod

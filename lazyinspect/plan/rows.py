@@ -10,7 +10,7 @@ from lazyinspect.errors import Mark
 from lazyinspect.plan.ops.base import LayerValue, Weight
 from lazyinspect.plan.tree import Call, Function, Graph, Leaf, ParameterLeaf, Tie
 from lazyinspect.report import LayerRow, NamedTensor, Place, Status, Totals
-from lazyinspect.shapes import ITEM_BYTES, prod, tensors_of
+from lazyinspect.shapes import ITEM_BYTES, TensorType, prod, tensors_of
 
 
 class _Sums:
@@ -67,10 +67,15 @@ class RowBuilder:
         self.weights: dict[str, Weight] = {}
         """Every tensor of the network by its full name, in the order of the calls."""
         self._calls: dict[str, int] = {}
+        """How often a path was used again."""
         self._canonical = {tie.path: tie.source for tie in ties}
         self._seen: set[str] = set()
         self._own: dict[int, _Sums] = {}
         self._faces: dict[int, _Face] = {}
+        self._types: dict[Graph, str] = {}
+        # of equal layers one copy each: what a million rows hold is what they take
+        self._args: dict[int, Mapping[str, Any]] = {}
+        self._tensors: dict[Any, tuple[NamedTensor, ...]] = {}
 
     def build(self, call: Call) -> tuple[LayerRow, ...]:
         """All rows; the network's own comes first, with path ``""``."""
@@ -78,19 +83,29 @@ class RowBuilder:
         return tuple(row for row in self.rows if row is not None)
 
     def _walk(
-        self, call: Call, path: str, depth: int, block: str, used_at: tuple[Place, ...]
+        self,
+        call: Call,
+        path: str,
+        depth: int,
+        block: str,
+        used_at: tuple[Place, ...],
+        again: bool = False,
     ) -> _Sums:
         node = call.node
         if call.target is not None:
             path = ".".join(call.target) if not block else f"{block}.{'.'.join(call.target)}"
+            again = True
         index = len(self.rows)
         self.rows.append(None)
-        count = self._calls.get(path, 0)
-        self._calls[path] = count + 1
+        count = 0
+        if again:
+            count = self._calls[path] = self._calls.get(path, 0) + 1
         # a repeated block's calls are shared: what does not depend on the path is said once
-        face = self._faces.get(id(call))
+        face = self._faces.get(id(call)) if block else None
         if face is None:
-            face = self._faces[id(call)] = self._face(call)
+            face = self._face(call)
+            if block:
+                self._faces[id(call)] = face
         if isinstance(node, Graph):
             sums = _Sums()
             sums.macs = None if call.calls else 0
@@ -102,7 +117,7 @@ class RowBuilder:
                 inner_used = (face.place, *used_at)
             below = f"{path}." if path else ""
             for child in call.calls:
-                sums.add(self._walk(child, below + child.name, depth + 1, block, inner_used))
+                sums.add(self._walk(child, below + child.name, depth + 1, block, inner_used, again))
         else:
             sums = self._leaf(call, node, path, count)
         self.rows[index] = LayerRow(
@@ -116,10 +131,17 @@ class RowBuilder:
         node = call.node
         args: Mapping[str, Any] = {}
         if isinstance(node, Graph):
-            declared, became, kind = node.declared, node.type, "container"
+            became = self._types.get(node, "")
+            if not became:
+                became = self._types[node] = node.type
+            declared, kind = node.declared, "container"
         elif isinstance(node, Leaf):
             declared, became, kind = node.declared, node.type, "layer"
-            args = {key: plain(value) for key, value in node.args.items()}
+            known = self._args.get(id(node.args))
+            if known is None:
+                known = {key: plain(value) for key, value in node.args.items()}
+                self._args[id(node.args)] = known
+            args = known
         elif isinstance(node, ParameterLeaf):
             declared, became, kind = "Parameter", "Parameter", "parameter"
             args = {"shape": list(node.shape), "fill": node.fill}
@@ -131,11 +153,18 @@ class RowBuilder:
             became,
             kind,
             args,
-            tuple([NamedTensor(name, t.shape, t.dtype) for name, t in call.inputs]),
-            tuple([NamedTensor(name, t.shape, t.dtype) for name, t in tensors_of(call.output)]),
+            self._named(call.inputs),
+            self._named(tuple(tensors_of(call.output))),
             place_of(call.mark),
             self.statuses.get(id(call), "ok"),
         )
+
+    def _named(self, tensors: tuple[tuple[str, TensorType], ...]) -> tuple[NamedTensor, ...]:
+        found = self._tensors.get(tensors)
+        if found is None:
+            found = tuple([NamedTensor(name, t.shape, t.dtype) for name, t in tensors])
+            self._tensors[tensors] = found
+        return found
 
     def _leaf(
         self, call: Call, node: Leaf | ParameterLeaf | Function, path: str, count: int
@@ -145,9 +174,11 @@ class RowBuilder:
         sums.unknown = int(call.macs is None)
         if count == 0 and not isinstance(node, Function) and node.weights:
             if not self._canonical:
-                own = self._own.get(id(node))
+                # equal layers share their weights' description
+                key = id(node.weights) if isinstance(node, Leaf) else id(node)
+                own = self._own.get(key)
                 if own is None:
-                    own = self._own[id(node)] = self._count(node.weights, "", track=False)
+                    own = self._own[key] = self._count(node.weights, "", track=False)
                 sums.params, sums.trainable = own.params, own.trainable
                 sums.param_bytes, sums.buffer_bytes = own.param_bytes, own.buffer_bytes
             else:

@@ -287,7 +287,8 @@ class _Nodes(Nodes):
             value = super()._use(step, name, sourced, walk)
         except OpError as error:
             module = lookup(step.args.positional[0].constant, step.mark, walk)
-            call = walk.frame.block.modules[module.frame, module.slot][1]
+            found = walk.frame.block.maker(module.frame, module.slot)
+            call = None if found is None else found[1]
             self.recorder.record(
                 Failure(
                     Problem("", ""), error, step, tuple(sourced.positional), sourced.keywords,
