@@ -180,10 +180,13 @@ def make_plan(
         problems = planner.problems
         if insight and planner.count <= MAX_EXPLAINED:
 
-            def again(*, input: Any = input, batch: int | None = batch, spec: Spec = spec) -> Plan:
+            def again(
+                *, input: Any = input, batch: int | None = batch, spec: Spec = spec,
+                most: int = max_steps,
+            ) -> Plan:  # fmt: skip
                 return make_plan(
                     spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype,
-                    allow=allow, max_steps=max_steps, insight=False,
+                    allow=allow, max_steps=min(most, max_steps), insight=False,
                 )  # fmt: skip
 
             problems = _explained(problems, spec, resolver, known, params, inputs, again)

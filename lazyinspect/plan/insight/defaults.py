@@ -47,8 +47,9 @@ def cat_dimension(case: Case) -> Advice | None:
         return None
     rank = len(shapes[0])
     off = [dim for dim in range(rank) if len({shape[dim] for shape in shapes}) > 1]
+    named = all(isinstance(source, Label) for source in merge.positional)
     # images are joined along their channels: there, a size is wrong
-    if rank > 3 or len(off) != 1 or not all(isinstance(source, Label) for source in merge.positional):
+    if rank > 3 or len(off) != 1 or not named:
         return None
     spec = case.changed(lambda old: with_keyword(old, (), "dim", off[0]))
     if not case.cured_by(spec=spec):

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from lazyinspect.plan.plan import Plan
 
 Again: TypeAlias = "Callable[..., Plan]"
-"""``again(input=..., batch=..., spec=...)`` plans the same variant and parameters for other inputs,
-or of a spec with a step changed, without lint and insight. It raises as make_plan does."""
+"""``again(input=..., batch=..., spec=..., most=...)`` plans the same variant and parameters for
+other inputs, or of a spec with a step changed, of at most so many steps, without lint and insight.
+It raises as make_plan does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,6 +33,8 @@ MOST_STEPS = 5_000
 
 CAUGHT: tuple[type[Exception], ...] = (Exception,)
 """What an insight may fail with; none in the tests, which look for such."""
+MOST_TRIAL_STEPS = 20_000
+"""Of a trial whose sizes make more copies than the spec's own."""
 _FURTHEST = 200
 """Steps that a value is followed back."""
 
@@ -104,8 +106,10 @@ class Trials:
             self.count += 1
             self._specs.append(spec)  # an id is one spec's for as long as it lives
             try:
-                self._again(input=full, batch=None, spec=spec)
+                self._again(input=full, batch=None, spec=spec, most=MOST_TRIAL_STEPS)
             except LazyinspectError as error:
+                if any(problem.code == "too-many-steps" for problem in error.problems):
+                    raise OutOfTrials from None  # more steps might go well, and take too long
                 self._known[key] = frozenset(map(_place, error.problems))
             else:
                 self._known[key] = frozenset()

@@ -367,9 +367,9 @@ def trials(text: str, clock: Clock) -> tuple[Trials, list[int]]:
     spec = parse_spec(text, "spec.yaml")
     calls: list[int] = []
 
-    def again(**options: object) -> Plan:
+    def again(*, most: int, **options: object) -> Plan:
         calls.append(1)
-        return make_plan(**{"spec": spec, "insight": False, **options})  # type: ignore[arg-type]
+        return make_plan(**{"spec": spec, "insight": False, "max_steps": most, **options})  # type: ignore[arg-type]
 
     with pytest.raises(LazyinspectError) as caught:
         make_plan(spec)
@@ -402,6 +402,23 @@ def test_trials_end_after_their_number() -> None:
         for size in range(1, 1_000):
             tried.works({"input": (1, 3, size, size)})
     assert len(calls) == whatif.MOST_TRIALS
+
+
+def test_a_trial_that_would_make_a_far_larger_network_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whatif, "MOST_TRIAL_STEPS", 50)
+    text = """
+input: [1, 3, 6, 6]
+layers:
+  - {LazyConv2d: [8, 7]}
+  - Sequential: [{ReLU: , repeat: $100*shape(2)}]
+"""
+    (problem,) = problems(text, monkeypatch)
+    assert problem.notes == ()
+    monkeypatch.setattr(whatif, "MOST_TRIAL_STEPS", 20_000)
+    (problem,) = problems(text, monkeypatch)
+    assert problem.notes == ("this input is too small: 7 x 7 is the least that works",)
 
 
 def test_an_insight_that_fails_leaves_the_problem_as_it_is(
