@@ -6,6 +6,7 @@ A case ends well in plans that every format prints, or in a LazyinspectError wit
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -22,7 +23,7 @@ from typing import Any
 
 from lazyinspect import api
 from lazyinspect.errors import LazyinspectError, Mark, Problem
-from lazyinspect.render import problems, render
+from lazyinspect.render import problems, problems_json, render
 from lazyinspect.render.layout import Layout
 
 SECONDS = 5.0
@@ -141,6 +142,12 @@ def _refused(error: LazyinspectError, path: str, options: Mapping[str, Any]) -> 
         odd = [char for char in text if not char.isprintable() and char not in "\n\x1b"]
         if odd or ("\x1b" in text and not layout.color):
             raise Finding(f"prints {odd[:3]} {error.problems[0].code}", repr(text))
+    partial = error.partial
+    if partial is not None and len(partial.layers) < 20_000:
+        _print(partial)
+    document = json.loads(problems_json.render(error, path, None, partial))
+    if document["exit_code"] != error.exit_code or not document["problems"]:
+        raise Finding("as data", repr(document)[:300])
     return " ".join(sorted({problem.code for problem in error.problems}))
 
 

@@ -80,6 +80,7 @@ def guided(seconds: float, seed: int) -> Figures:
                 "-max_len=8192",
                 "-timeout=60",
                 "-rss_limit_mb=4096",
+                f"-artifact_prefix={folder}/",
             ],
             capture_output=True,
             text=True,

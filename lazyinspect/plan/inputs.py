@@ -110,6 +110,8 @@ def _input(
         )
     problem = shape_problem(shape)
     if problem is not None:
+        # a batch size stands in no file
+        mark = written.mark if written is not None and batch is None else None
         raise SpecError(
             Problem(
                 "bad-input", f"the shape of `{name}` {problem}", mark,
