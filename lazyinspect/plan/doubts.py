@@ -25,6 +25,7 @@ def doubts(rows: tuple[LayerRow, ...]) -> Iterator[str]:
     given = {item.shape for item in rows[0].inputs}
     asked: set[str] = set()
     embedded: set[Shape] = set()
+    image: Shape | None = None
     for row in rows[1:]:
         if not row.inputs or row.kind == "container":
             continue
@@ -36,10 +37,12 @@ def doubts(rows: tuple[LayerRow, ...]) -> Iterator[str]:
             ("batch", _batch_second(row, shape, given | embedded)),
             ("mixed", _mixed(row, shape)),
             ("joined", _joined(row, shape, given)),
+            ("flat", _not_flattened(row, shape, image)),
         ):
             if text and kind not in asked:
                 asked.add(kind)
                 yield text
+        image = _image(row, shape, image)
 
 
 def _channels_last(row: LayerRow, shape: Shape, given: set[Shape]) -> str:
@@ -94,4 +97,22 @@ def _joined(row: LayerRow, shape: Shape, given: set[Shape]) -> str:
     return (
         f"{row.type} of line {row.place.line} joins the batch with the rest: "
         f"{format_shape(shape)} -> {format_shape(out)}; `flatten: 1` keeps it"
+    )
+
+
+def _image(row: LayerRow, shape: Shape, image: Shape | None) -> Shape | None:
+    """The image that a layer of images has just given, or one after it has kept."""
+    out = row.outputs[0].shape if len(row.outputs) == 1 else None
+    if out is not None and len(out) == 4 and row.type.endswith("2d"):
+        return out
+    return image if row.kind == "layer" and shape == image == out else None
+
+
+def _not_flattened(row: LayerRow, shape: Shape, image: Shape | None) -> str:
+    """A lazy Linear that reads the last line of an image where it stands."""
+    if row.declared != "LazyLinear" or image is None or shape != image:
+        return ""
+    return (
+        f"is a `Flatten` missing before it? {row.declared} of line {row.place.line} reads the last "
+        f"dimension of {format_shape(shape)}: {shape[-1]} features, not {prod(shape[1:])}"
     )

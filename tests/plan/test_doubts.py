@@ -105,6 +105,28 @@ def test_a_flatten_of_the_batch_is_told() -> None:
     assert asked("[3, 4, 4]", "flatten") == ""
 
 
+def test_a_lazy_linear_on_an_image_asks_for_a_flatten() -> None:
+    said = asked("[8, 3, 16, 12]", "LazyConv2d: [4, 3]", "ReLU", "LazyLinear: 10")
+    assert said == (
+        "is a `Flatten` missing before it? LazyLinear of line 5 reads the last dimension of "
+        "[8, 4, 14, 10]: 10 features, not 560"
+    )
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ("LazyConv2d: [4, 3]", "Flatten", "LazyLinear: 10"),
+        ("LazyConv2d: [4, 3]", "permute: [0, 2, 3, 1]", "LazyLinear: 10"),
+        ("LazyConv2d: [4, 3]", "permute: [0, 1, 3, 2]", "LazyLinear: 10"),
+        ("LazyConv2d: [4, 3]", "Linear: [10, 10]"),
+        ("LazyLinear: 10",),
+    ],
+)
+def test_a_linear_on_what_was_put_in_order_is_silent(steps: tuple[str, ...]) -> None:
+    assert asked("[8, 3, 12, 12]", *steps) == ""
+
+
 def test_one_doubt_is_raised_once() -> None:
     twice = ("{LazyConv2d: [8, 3], as: a}", "{LazyConv2d: [8, 3], from: input}")
     assert asked("[1, 224, 224, 3]", *twice).count("[N, H, W, C]") == 1
