@@ -31,6 +31,7 @@ class Format:
 FORMATS = {
     "resolved": Format("resolved", "a spec with nothing left to infer", frozenset({"layout"})),
     "python": Format("python", "classes that need PyTorch alone", frozenset({"lazy"})),
+    "json": Format("plan_json", "the plan as data", sign=b'{"schema": "lazyinspect/plan/1"'),
 }
 """Every format by the name that ``--to`` takes; the first is the default."""
 

@@ -173,10 +173,13 @@ class Classes:
         parameters = leaf.op.parameters
         is_tied = any(f"{path}.{weight.name}" in self.tied for weight in leaf.weights)
         if self.lazy and leaf.declared in TORCH_LAZY and leaf.become is None and not is_tied:
-            name, parameters = leaf.declared, signature_of(leaf.declared)
-            if name.startswith("LazyInstanceNorm"):  # torch's own has other defaults
-                args = {"affine": False, "track_running_stats": False, **args}
-            args = {p.name: args[p.name] for p in parameters.parameters if p.name in args}
+            # torch's LazyInstanceNorm has other defaults, and without weights infers nothing
+            norm = leaf.declared.startswith("LazyInstanceNorm")
+            if not norm or leaf.weights:
+                if norm:
+                    args = {"affine": False, "track_running_stats": False, **args}
+                name, parameters = leaf.declared, signature_of(leaf.declared)
+                args = {p.name: args[p.name] for p in parameters.parameters if p.name in args}
         positional = 0
         for parameter in parameters.parameters:
             if not parameter.required or parameter.keyword_only or parameter.name not in args:

@@ -68,6 +68,8 @@ class Forward:
         self.authored = authored
         self.root = scope.frame
         self.aliases: dict[Value, Value] = {}
+        self.origins: dict[Frame, Frame] = {}
+        """Of a container that is applied again, whose modules its copy calls."""
         self.types: Types = types_of(self.root, scope.types)
         self.statements: list[Statement] = []
         self.names: dict[Value, str] = {}
@@ -96,15 +98,42 @@ class Forward:
         for place, step in enumerate(frame.graph.steps):
             node = step.node
             value = Value(frame, step.slot)
-            if place in frame.children and not self.constructor.is_called(frame.children[place]):
-                self._inline(frame, place, value)
+            inside = self._written_out(frame, place)
+            if inside is not None:
+                self._inline(frame, place, value, inside)
             elif isinstance(node, ParameterLeaf):
                 continue  # read where it is used
             else:
                 self.statements.append(self._made(frame, place, step, value))
 
-    def _inline(self, frame: Frame, place: int, value: Value) -> None:
-        child = frame.children[place]
+    def _written_out(self, frame: Frame, place: int) -> Frame | None:
+        """The container that a step runs, where that is no module to call."""
+        node = frame.graph.steps[place].node
+        child = frame.children.get(place)
+        if child is not None:
+            return None if self._is_called(child) else child
+        if not isinstance(node, Use):
+            return None
+        owner, at = frame.module(node)
+        used = owner.children.get(at)
+        if used is None or self._is_called(used):
+            return None
+        again = Frame(used.graph, frame.calls[place].calls, frame, place)
+        pairs = zip(again.all(), used.all(), strict=True)
+        self.origins.update({copy: self._own(made) for copy, made in pairs})
+        return again
+
+    def _own(self, frame: Frame) -> Frame:
+        """The frame whose modules these are: that of a `use:` is the first."""
+        return self.origins.get(frame, frame)
+
+    def _is_called(self, frame: Frame) -> bool:
+        return self.constructor.is_called(self._own(frame))
+
+    def _access(self, frame: Frame, name: str) -> str:
+        return self.constructor.access(self._own(frame), name)
+
+    def _inline(self, frame: Frame, place: int, value: Value, child: Frame) -> None:
         types_of(child, (), self.types)
         operands = frame.graph.steps[place].operands
         for slot in range(len(child.graph.inputs)):
@@ -148,9 +177,9 @@ class Forward:
             keywords = {}
         elif isinstance(node, Use):
             owner, at = frame.module(node)
-            callee = self._reached(owner, at, frame)
+            callee = self._access(owner, owner.graph.steps[at].name)
         elif function is None:
-            callee = self.constructor.access(frame, step.name)
+            callee = self._access(frame, step.name)
         if isinstance(node, Graph):
             operands = operands[: len(node.inputs)]
         author = self.authored.get((frame.calls[place].mark.line, frame.calls[place].mark.column))
@@ -171,13 +200,10 @@ class Forward:
         statement.reads = list(values((statement.operands, statement.keywords)))
         return statement
 
-    def _reached(self, owner: Frame, place: int, frame: Frame) -> str:
-        return self.constructor.access(owner, owner.graph.steps[place].name)
-
     def _loop(self, frame: Frame, child: Frame) -> bool:
         """Write copies in a row as a loop; whether they are such."""
         steps = child.graph.steps
-        holder = self.constructor.holders[child]
+        holder = self.constructor.holders[self._own(child)]
         if len(steps) < 2 or holder.kind != "list" or len(holder.children) != len(steps):
             return False
         if child.graph.exports or child.graph.output != Ref(steps[-1].slot):
@@ -186,8 +212,8 @@ class Forward:
         if not first.operands or first.keywords or not isinstance(first.operands[0], Ref):
             return False
         others = first.operands[1:]
-        own = {step.slot for step in steps}
-        if any(ref.slot in own for ref in _refs(others)):
+        inside = {step.slot for step in steps}
+        if any(ref.slot in inside for ref in _refs(others)):
             return False
         for before, step in pairwise(steps):
             if isinstance(step.node, Use) or step.keywords:
@@ -199,7 +225,9 @@ class Forward:
         ):
             return False
         made = self._made(child, 0, first, Value(child, steps[-1].slot))
-        made.loop = self.constructor.access(frame, frame.graph.steps[child.at].name)
+        own = self._own(child)
+        assert own.parent is not None
+        made.loop = self.constructor.access(own.parent, own.parent.graph.steps[own.at].name)
         name = frame.graph.steps[child.at].name
         made.base = name if is_identifier(name) else ""
         made.output = child.calls[-1].output
@@ -281,7 +309,7 @@ class Forward:
             place = value.frame.step_of[value.slot]
             step = value.frame.graph.steps[place]
             assert isinstance(step.node, ParameterLeaf)
-            text = self.constructor.access(value.frame, step.name)
+            text = self._access(value.frame, step.name)
         return text + "".join(f"[{string(k) if isinstance(k, str) else k}]" for k in path)
 
     # -- how it is written ----------------------------------------------------------------

@@ -13,7 +13,7 @@ from lazyinspect.plan.ops.base import LayerValue
 from lazyinspect.spec.reader import core_value
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*\Z")
-_ELSEWHERE = frozenset("y n yes no on off".split())
+_ELSEWHERE = frozenset("yes no on off".split())
 """Booleans of YAML 1.1: strings here, quoted for the sake of other readers."""
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\ufeff\ud800-\udfff\ufffe\uffff\u2028\u2029]")
 
