@@ -297,7 +297,7 @@ def check_all(
     from lazyinspect.lock.check import check_paths
 
     return check_paths(
-        [str(path) for path in paths], load, _lock_options(allow), jobs, progress,
+        [str(path) for path in paths] or ["."], load, _lock_options(allow), jobs, progress,
         None if device is None else partial(_run_on, device),
     )  # fmt: skip
 

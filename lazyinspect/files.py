@@ -95,6 +95,16 @@ def _write(file: Path, name: Path, text: str) -> None:
         stream.write(data)
 
 
+def append_file(path: Path, text: str) -> None:
+    """Add text to the end of a file, which is made where there is none.
+
+    Raises:
+        SpecError: the folder is missing or read-only, or the disk is full.
+    """
+    with writing(str(path)), open(path, "ab") as stream:
+        stream.write(text.encode("utf-8", "backslashreplace"))
+
+
 @contextmanager
 def writing(what: str) -> Iterator[None]:
     """Say which file could not be written. A closed pipe passes: its reader wants no more.

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from lazyinspect import options
-from lazyinspect.commands.common import Allow, Debug, NoColor, Output, file_of, progress, to
+from lazyinspect.commands.ci import failed, repository, summarise
+from lazyinspect.commands.common import (
+    Allow,
+    Debug,
+    NoColor,
+    Output,
+    Verbose,
+    file_of,
+    progress,
+    to,
+)
+from lazyinspect.errors import LazyinspectError
 from lazyinspect.files import say
 
 Paths = Annotated[
@@ -27,6 +38,10 @@ class Format(str, Enum):
     """What the report is printed as."""
 
     text = "text"
+    json = "json"
+    github = "github"
+    junit = "junit"
+    sarif = "sarif"
 
 
 def check(
@@ -39,6 +54,7 @@ def check(
     jobs: Jobs = None,
     format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.text,
     output: Output = None,
+    verbose: Verbose = False,
     no_color: NoColor = False,
     debug: Debug = False,
 ) -> Generator[str, None, int]:
@@ -48,13 +64,20 @@ def check(
     from lazyinspect.render.drift import render_check
 
     file = file_of(output)
-    layout = options.layout(sys.stdout, no_color or context.obj or file is not None)
-    with progress("checking", layout.width) as tell:
-        report = api.check_all(
-            paths or ["."], allow=tuple(allow or ()), device=device, jobs=jobs, progress=tell
-        )
-    if report.problems:
+    plain = no_color or context.obj or file is not None
+    layout = options.layout(sys.stdout, plain, verbose=verbose)
+    try:
+        with progress("checking", layout.width) as tell:
+            report = api.check_all(
+                paths or (), allow=tuple(allow or ()), device=device, jobs=jobs, progress=tell
+            )
+    except LazyinspectError as error:
+        yield from failed(error, format_.value, layout, file)
+        raise
+    if report.problems and format_.value != "github":  # whose log has them beside its annotations
         found = list(dict.fromkeys(report.problems))
         say(problems.render(found, options.layout(sys.stderr, no_color or context.obj)) + "\n")
-    yield from to(file, render_check(report, format_.value, layout))
+    yield from to(file, render_check(report, format_.value, layout, repository()))
+    if format_.value == "github":
+        summarise(report)
     return report.exit_code

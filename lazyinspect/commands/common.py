@@ -28,6 +28,10 @@ Output = Annotated[
     ),
 ]
 
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Also what is as it was, and every row.")
+]
+
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A YAML file, or - for stdin.")]
 Variant = Annotated[
     str | None, typer.Option("--variant", metavar="NAME", help="A variant of the spec, or `all`.")

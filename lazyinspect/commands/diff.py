@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lazyinspect import options
+from lazyinspect.commands.ci import failed, repository
 from lazyinspect.commands.common import (
     Allow,
     Batch,
@@ -18,6 +19,7 @@ from lazyinspect.commands.common import (
     NoColor,
     Output,
     Settings,
+    Verbose,
     file_of,
     to,
 )
@@ -31,6 +33,8 @@ class Format(str, Enum):
     """What the comparison is printed as."""
 
     text = "text"
+    json = "json"
+    github = "github"
 
 
 def diff(
@@ -52,6 +56,7 @@ def diff(
     allow: Allow = None,
     format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.text,
     output: Output = None,
+    verbose: Verbose = False,
     no_color: NoColor = False,
     debug: Debug = False,
 ) -> Generator[str, None, int]:
@@ -63,9 +68,10 @@ def diff(
     if base is None and len(given) != 2:
         options.refuse(f"two are compared, and {len(given) or 'none'} is named", "A B")
     file = file_of(output)
-    layout = options.layout(sys.stdout, no_color or context.obj or file is not None)
+    plain = no_color or context.obj or file is not None
+    layout = options.layout(sys.stdout, plain, verbose=verbose)
     found: list[Comparison] = []
-    failed: LazyinspectError | None = None
+    wrong: LazyinspectError | None = None
     try:
         for comparison in api.diff_all(
             given,
@@ -77,9 +83,11 @@ def diff(
         ):
             found.append(comparison)
     except LazyinspectError as error:
-        failed = error
-    if found or failed is None:
-        yield from to(file, render_diff(found, format_.value, layout))
-    if failed is not None:
-        raise failed
+        wrong = error
+    if wrong is not None and (format_.value == "json" or not found):
+        yield from failed(wrong, format_.value, layout, file)
+    else:
+        yield from to(file, render_diff(found, format_.value, layout, repository()))
+    if wrong is not None:
+        raise wrong
     return int(any(comparison.drifts for comparison in found))

@@ -164,7 +164,7 @@ def _place(place: Place) -> dict[str, int]:
     return {"line": place.line, "column": place.column}
 
 
-_LISTED = ("layers", "problems")
+_LISTED = ("layers", "problems", "results", "comparisons")
 """Keys whose items have a line each, and stand in documents or in documents inside them."""
 
 

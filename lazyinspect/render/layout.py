@@ -23,3 +23,5 @@ class Layout:
     """Names of the table's columns after the first; None for the usual ones."""
     array: bool = False
     """JSON: a list of reports, even of one."""
+    verbose: bool = False
+    """Of a check: a line for each network that is fine; of a comparison: every row that differs."""

@@ -43,25 +43,26 @@ def data(
         "spec": spec,
         "variant": variant,
         "exit_code": error.exit_code,
-        "problems": [_problem(problem) for problem in error.problems],
+        "problems": [problem_data(problem) for problem in error.problems],
         "partial": None if partial is None else json.data(partial),
     }
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_data(problem: Problem) -> dict[str, Any]:
+    """A problem as an item of the document, which other documents hold too."""
     return {
         "code": problem.code,
         "message": problem.message,
-        **_place(problem.mark),
+        **place_data(problem.mark),
         "found": problem.found or None,
         "help": problem.help or None,
         "notes": list(problem.notes),
-        "spans": [{**_place(span.mark), "text": span.text} for span in problem.spans],
-        "used_at": [_place(mark) for mark in problem.used_at],
+        "spans": [{**place_data(span.mark), "text": span.text} for span in problem.spans],
+        "used_at": [place_data(mark) for mark in problem.used_at],
     }
 
 
-def _place(mark: Mark | None) -> dict[str, Any]:
+def place_data(mark: Mark | None) -> dict[str, Any]:
     """``end_column`` is that of the character after the last one underlined."""
     if mark is None:
         return dict.fromkeys(("path", "line", "column", "end_column"))

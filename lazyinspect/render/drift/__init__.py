@@ -1,6 +1,19 @@
 """What `check`, `lock` and `diff` found -> text, in the forms that people and systems read.
 
 One file per format; none of them prints.
+
+==========  =============================================================================
+format      module
+==========  =============================================================================
+``text``    text.py, over sides.py (rows side by side), words.py and groups.py
+``json``    json.py, the contracts ``lazyinspect/check/1`` and ``lazyinspect/diff/1``
+``github``  github.py: annotations, a folded log, and the summary of a run
+``junit``   junit.py
+``sarif``   sarif.py
+==========  =============================================================================
+
+What github and sarif say of a cause is made once, in findings.py; paths.py has paths as a
+repository has them.
 """
 
 from __future__ import annotations
@@ -11,14 +24,39 @@ from typing import Literal
 from lazyinspect.drift import CheckReport, Comparison, Locked
 from lazyinspect.render.layout import Layout
 
-Format = Literal["text"]
+Format = Literal["text", "json", "github", "junit", "sarif"]
+DiffFormat = Literal["text", "json", "github"]
 
 
-def render_check(report: CheckReport, form: Format, layout: Layout) -> Iterator[str]:
-    """Pieces of text that together are the report of `check`."""
-    from lazyinspect.render.drift import text
+def render_check(
+    report: CheckReport, form: Format, layout: Layout, root: str | None = None
+) -> Iterator[str]:
+    """Pieces of text that together are the report of `check`.
 
-    yield text.check(report, layout)
+    Args:
+        root: of the repository, which other systems' paths start from; None for the current
+            folder.
+    """
+    if form == "text":
+        from lazyinspect.render.drift import text
+
+        yield text.check(report, layout)
+    elif form == "json":
+        from lazyinspect.render.drift import json
+
+        yield json.check(report)
+    elif form == "github":
+        from lazyinspect.render.drift import github
+
+        yield from github.check(report, layout, root)
+    elif form == "junit":
+        from lazyinspect.render.drift import junit
+
+        yield junit.check(report, root)
+    else:
+        from lazyinspect.render.drift import sarif
+
+        yield sarif.check(report, root)
 
 
 def render_locked(locked: Sequence[Locked], layout: Layout) -> Iterator[str]:
@@ -28,8 +66,19 @@ def render_locked(locked: Sequence[Locked], layout: Layout) -> Iterator[str]:
     yield text.locked(locked, layout)
 
 
-def render_diff(comparisons: Sequence[Comparison], form: Format, layout: Layout) -> Iterator[str]:
-    """Networks side by side, and the causes of what differs."""
-    from lazyinspect.render.drift import text
+def render_diff(
+    comparisons: Sequence[Comparison], form: DiffFormat, layout: Layout, root: str | None = None
+) -> Iterator[str]:
+    """Networks side by side, and the causes of what differs; ``root`` as of `render_check`."""
+    if form == "text":
+        from lazyinspect.render.drift import text
 
-    yield text.diff(comparisons, layout)
+        yield text.diff(comparisons, layout)
+    elif form == "json":
+        from lazyinspect.render.drift import json
+
+        yield json.diff(comparisons)
+    else:
+        from lazyinspect.render.drift import github
+
+        yield from github.diff(comparisons, layout, root)

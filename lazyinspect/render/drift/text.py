@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from lazyinspect.drift import Change, CheckReport, Comparison, Drift, Locked, Pair, Row
-from lazyinspect.lock.changes import found_out, tensor_text, written
+from lazyinspect.drift import Checked, CheckReport, Comparison, Drift, Locked
+from lazyinspect.render import figures
 from lazyinspect.render.drift import words
+from lazyinspect.render.drift.findings import accept, by_spec, rows, some, variants
 from lazyinspect.render.drift.groups import grouped
+from lazyinspect.render.drift.sides import side_by_side
 from lazyinspect.render.layout import Layout
-from lazyinspect.render.paint import Line, cut, pad, paint, printable, width
+from lazyinspect.render.paint import Line, pad, paint, printable, width
 from lazyinspect.render.snippet import Pointer, place, snippet, wrap
 
-SHOWN = 4
-"""Names of rows or variants that are written out; the rest are counted."""
+SUMMED = 4
+"""Variants whose totals are written out; the rest are counted."""
 
 
 def check(report: CheckReport, layout: Layout) -> str:
@@ -21,69 +23,181 @@ def check(report: CheckReport, layout: Layout) -> str:
     return paint(_check(report, layout), color=layout.color)
 
 
-def _check(report: CheckReport, layout: Layout) -> Iterator[Line]:
-    for group in grouped(report.drifts):
-        yield from _drift(group, layout)
-        yield []
-    failed = list(dict.fromkeys(r.name for r in report.results if r.status == "failed"))
-    counts = (report.count("ok"), report.count("drift"), len(failed))
-    ok, drifted, _ = counts
-    total = sum(counts)
+def causes(drifts: Sequence[Drift], layout: Layout) -> str:
+    """Causes of one spec, and what they come to."""
+    return paint(_specs(drifts, layout), color=layout.color)
+
+
+def summary(report: CheckReport) -> str:
+    """``52 of 56 networks as locked, 4 drifted``."""
+    counts = {status: report.count(status) for status in ("ok", "drift", "failed")}
+    # a spec without a lock is one result, whatever it holds
+    total = sum(counts.values())
     networks = f"network{'s' * (total != 1)}"
-    if ok == total:
-        yield [(f"{total} {networks} as locked", "green")]
-        return
-    parts = [f"{ok} of {total} {networks} as locked"]
-    if drifted:
-        parts.append(f"{drifted} drifted")
-    if failed:
-        parts.append(f"{len(failed)} not compared")
-    yield [(", ".join(parts), "bold")]
+    allowed = sum(bool(result.allowed) for result in report.results)
+    parts = [f"{counts['ok']} of {total} {networks} as locked"]
+    if counts["ok"] == total:
+        parts = [f"{total} {networks} as locked"]
+    drifted = [result for result in report.results if result.status == "drift"]
+    broken = sum(not any(drift.accept for drift in result.drifts) for result in drifted)
+    if len(drifted) > broken:
+        parts.append(f"{len(drifted) - broken} drifted")
+    if broken:
+        parts.append(f"{broken} against a policy")
+    if counts["failed"]:
+        parts.append(f"{counts['failed']} not compared")
+    if allowed:
+        parts.append(f"{allowed} with changes that a policy allows")
+    return ", ".join(parts)
 
 
-def _drift(group: Sequence[Drift], layout: Layout) -> Iterator[Line]:
+def _check(report: CheckReport, layout: Layout) -> Iterator[Line]:
+    if layout.verbose:
+        yield from _listed(report.results)
+    yield from _specs(report.drifts, layout)
+    if report.drifts:
+        yield []
+    for group in grouped(report.allowed):
+        yield from _allowed(group, layout)
+    fine = report.count("ok") == len(report.results)
+    yield [(summary(report), "green" if fine else "bold")]
+
+
+def _listed(results: Sequence[Checked]) -> Iterator[Line]:
+    """A line for each network that is as it was locked."""
+    fine = [result for result in results if result.status == "ok"]
+    room = max((width(printable(result.name)) for result in fine), default=0)
+    for result in fine:
+        said = ""
+        if result.totals is not None:
+            said = f"  {figures.count(result.totals.param_count):>15} parameters"
+            if result.totals.macs is not None:
+                said += f"  {figures.scaled(result.totals.macs):>7} MACs"
+        yield [("ok  ", "green"), (pad(printable(result.name), room), ""), (said, "")]
+    if fine:
+        yield []
+
+
+def _allowed(group: Sequence[Drift], layout: Layout) -> Iterator[Line]:
+    drift = group[0]
+    where = f"{place(drift.mark)}: " if drift.mark is not None else ""
+    named = f" ({some(variants(group))})" if variants(group) else ""
+    yield [
+        (f"allowed[{drift.kind}]", "cyan"),
+        (f": {where}{printable(words.headline(drift) + named)}", ""),
+    ]
+
+
+def _specs(drifts: Sequence[Drift], layout: Layout) -> Iterator[Line]:
+    """Every cause, and after the last of a spec what they come to."""
+    drifted = by_spec(drifts)
+    by_file: dict[str, list[list[Drift]]] = {}
+    for group in grouped(drifts):
+        by_file.setdefault(group[0].spec, []).append(group)
+    first = True
+    for groups in by_file.values():
+        alone = len(groups) == 1 and len(variants(groups[0])) < 2
+        for group in groups:
+            if not first:
+                yield []
+            first = False
+            yield from _cause(group, layout, drifted if alone else None)
+        if not alone:
+            yield from _sum([drift for group in groups for drift in group], drifted, layout)
+
+
+def _cause(
+    group: Sequence[Drift], layout: Layout, drifted: Mapping[str, set[str | None]] | None
+) -> Iterator[Line]:
+    """One cause, with the spec's lines; where it is the only one, with what it comes to."""
     drift = group[0]
     yield [
-        (f"drift[{drift.kind}]", "bold yellow"),
+        (words.rule(drift), "bold yellow"),
         (f": {printable(words.headline(drift))}", "bold"),
     ]
-    gutter = 2
-    if drift.mark is not None:
-        gutter = len(str(drift.mark.line)) + 1
-        found = words.changed(words.main_changes(drift)) if drift.changes else ""
-        yield from snippet([Pointer(drift.mark, found, primary=True)], gutter, layout)
-    else:
+    pointers = list(_pointers(drift))
+    gutter = max([len(str(pointer.mark.line)) for pointer in pointers], default=1) + 1
+    if drift.mark is None:
         yield [(" " * gutter + "--> ", "blue"), (printable(drift.spec), "")]
-    for mark in drift.used_at[:2]:
+    *seen, last = [*snippet(pointers, gutter, layout)] or [[]]
+    yield from seen
+    notes = list(_notes(group, gutter, layout, drifted))
+    if last and (notes or last[0][0].strip() != "|"):  # the bar that leads to the notes
+        yield last
+    yield from notes
+
+
+def _notes(
+    group: Sequence[Drift],
+    gutter: int,
+    layout: Layout,
+    drifted: Mapping[str, set[str | None]] | None,
+) -> Iterator[Line]:
+    drift = group[0]
+    for mark in drift.used_at[2:4]:
         yield from _note(gutter, "used at", place(mark), layout)
-    names = [d.variant for d in group if d.variant is not None]
-    if names:
-        yield from _note(gutter, "variants" if len(names) > 1 else "variant", _some(names), layout)
+    names = variants(group)
+    if names and drift.kind not in ("new-variant", "lost-variant", "over-budget"):
+        yield from _note(gutter, "variants" if len(names) > 1 else "variant", some(names), layout)
     if drift.also:
-        yield from _note(gutter, "also at", _some(drift.also), layout)
+        yield from _note(gutter, "also at", some(drift.also), layout)
+    for spender in drift.spenders:
+        if spender.mark is None:
+            yield from _note(gutter, "spends", words.spent(spender), layout)
     if drift.follows:
-        rows = f"{drift.follows} row{'s' * (drift.follows != 1)}"
-        yield from _note(gutter, "follows", f"{rows}: {_some(drift.followers)}", layout)
+        followers = f"{rows(drift.follows)}: {some(drift.followers)}"
+        yield from _note(gutter, "follows", followers, layout)
     if drift.shifted:
-        rows = f"{drift.shifted} row{'s' * (drift.shifted != 1)}"
-        yield from _note(gutter, "renumbered", f"{rows} after it", layout)
-    for line in words.totals(drift.totals_before, drift.totals_after):
-        yield from _note(gutter, "total", line, layout)
-    if drift.accept:
-        accept = drift.accept
-        if len({d.variant for d in group}) > 1 and drift.variant is not None:
-            accept = accept.rpartition("@")[0]
-        yield from _note(gutter, "accept", accept, layout)
+        yield from _note(gutter, "renumbered", f"{rows(drift.shifted)} after it", layout)
+    if drifted is not None:
+        for line in words.totals(drift.totals_before, drift.totals_after):
+            yield from _note(gutter, "total", line, layout)
+        if drift.accept:
+            yield from _note(gutter, "accept", accept(group, drifted), layout)
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(map(printable, names[:SHOWN]))
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+def _pointers(drift: Drift) -> Iterator[Pointer]:
+    if drift.mark is not None:
+        said = words.changed(words.main_changes(drift)) if drift.changes else ""
+        if drift.spenders:
+            said = words.spent(drift.spenders[0])
+        yield Pointer(drift.mark, said, primary=True)
+    for spender in drift.spenders[1:]:
+        if spender.mark is not None:
+            yield Pointer(spender.mark, words.spent(spender))
+    for mark in drift.used_at[:2]:
+        yield Pointer(mark, "used here")
+    if drift.policy is not None:
+        yield Pointer(drift.policy, "the policy")
+
+
+def _sum(
+    drifts: Sequence[Drift], drifted: Mapping[str, set[str | None]], layout: Layout
+) -> Iterator[Line]:
+    """Totals of a spec's networks, and the command that accepts them."""
+    taken = [drift for drift in drifts if drift.accept]
+    if not taken:
+        return
+    spec = taken[0].spec
+    yield []
+    yield [(printable(spec), "bold")]
+    networks = {drift.variant: drift for drift in reversed(taken)}
+    order = [drift.variant for drift in taken]
+    shown = 0
+    for name in sorted(networks, key=order.index):
+        lines = words.totals(networks[name].totals_before, networks[name].totals_after)
+        if lines and shown < SUMMED:
+            label = "total" if name is None else printable(name)
+            yield from _note(0, label, ", ".join(lines), layout)
+        shown += bool(lines)
+    if shown > SUMMED:
+        yield from _note(0, "and", f"{shown - SUMMED} more variants", layout)
+    yield from _note(0, "accept", accept(taken, drifted), layout)
 
 
 def _note(gutter: int, label: str, text: str, layout: Layout) -> Iterator[Line]:
     head = " " * (gutter + 1) + "= "
-    space = " " * (len(head) + len(label) + 2)
+    space = " " * (len(head) + width(label) + 2)
     first, *more = wrap(printable(text), layout.width - len(space))
     yield [(head, "blue"), (f"{label}: ", "bold"), (first, "")]
     yield from ([(space + line, "")] for line in more)
@@ -100,9 +214,9 @@ def _locked(results: Sequence[Locked], layout: Layout) -> Iterator[Line]:
         yield [(f"{result.outcome:<9}", styles[result.outcome]), (f" {printable(result.lock)}", "")]
         drifts = [drift for accepted in result.accepted for drift in accepted.drifts]
         for group in grouped(drifts):
-            names = [drift.variant for drift in group if drift.variant is not None]
-            where = f"  ({_some(names)})" if names else ""
-            yield [("            " + printable(words.headline(group[0])) + where, "")]
+            names = variants(group)
+            where = f"  ({some(names)})" if names else ""
+            yield [("            " + printable(words.headline(group[0]) + where), "")]
 
 
 def diff(comparisons: Sequence[Comparison], layout: Layout) -> str:
@@ -116,46 +230,21 @@ def diff(comparisons: Sequence[Comparison], layout: Layout) -> str:
 
 
 def _comparison(comparison: Comparison, layout: Layout) -> Iterator[Line]:
-    names = " -> ".join([s.name for s in (comparison.before, comparison.after) if s is not None])
+    before, after = comparison.before, comparison.after
+    names = " -> ".join([s.name for s in (before, after) if s is not None])
     yield [(printable(names), "bold")]
     if not comparison.drifts:
         yield [("no difference", "green")]
         return
     for drift in comparison.drifts:
         yield []
-        yield from _drift([drift], layout)
-    pairs = [pair for pair in comparison.pairs if pair.role != "same"]
-    if pairs:
+        yield from _cause([drift], layout, None)
+    drift = comparison.drifts[0]
+    lines = words.totals(drift.totals_before, drift.totals_after)
+    if lines:
         yield []
-        yield from _side_by_side(pairs, layout)
-
-
-def _side_by_side(pairs: Sequence[Pair], layout: Layout) -> Iterator[Line]:
-    room = max((layout.width - 3) // 2, 30)
-    for pair in pairs:
-        left, right = _cell(pair.before, pair.after), _cell(pair.after, pair.before)
-        mark, style = ("-", "red") if pair.after is None else ("+", "green") if (
-            pair.before is None
-        ) else ("~", "yellow")  # fmt: skip
-        if pair.role == "follows":
-            style = ""
-        yield [
-            (pad(cut(left, room), room), style),
-            (f" {mark} ", "bold"),
-            (cut(right, room), style),
-        ]
-
-
-def _cell(row: Row | None, other: Row | None) -> str:
-    if row is None:
-        return ""
-    parts = [row.path, row.declared]
-    changes: list[Change] = []
-    if other is not None:
-        changes = [c for c in (*written(row, other), *found_out(row, other)) if c.part != "type"]
-        parts += [f"{c.field}={words.value(c.before)}" for c in changes if c.part == "argument"]
-    if other is None or any(c.part == "output" for c in changes):
-        parts.append(", ".join(map(tensor_text, row.outputs)))
-    text = printable("  ".join(parts))
-    assert width(text) >= 0
-    return text
+    for line in lines:
+        yield from _note(0, "total", line, layout)
+    if any(pair.role != "same" for pair in comparison.pairs):
+        yield []
+        yield from side_by_side(comparison, layout)

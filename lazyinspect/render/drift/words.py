@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lazyinspect.drift import Change, Drift
+from lazyinspect.drift import Change, Drift, Spender
 from lazyinspect.render import figures
 from lazyinspect.report import Totals
 
@@ -17,6 +17,25 @@ _WORDS = {
     "macs": "MACs",
     "rows_without_macs": "layers without MACs",
 }
+BUDGETS = {
+    "max_params": "parameters",
+    "max_macs": "MACs",
+    "max_param_bytes": "bytes of parameters",
+}
+
+
+def network(drift: Drift) -> str:
+    """``configs/resnet.yaml@r50``."""
+    return drift.spec if drift.variant is None else f"{drift.spec}@{drift.variant}"
+
+
+def rule(drift: Drift) -> str:
+    """What stands in brackets and names a rule: ``drift[changed]``, ``policy[max_params]``."""
+    if drift.kind == "over-budget":
+        return f"policy[{drift.changes[0].field}]"
+    if drift.kind == "no-expect":
+        return "policy[require_expect]"
+    return f"drift[{drift.kind}]"
 
 
 def headline(drift: Drift) -> str:
@@ -34,17 +53,40 @@ def headline(drift: Drift) -> str:
         places = f" from place {where.before} to {where.after}" if where else ""
         return f"{drift.path}{kind} moved{places} among its siblings"
     if drift.kind == "new-variant":
-        return "the lock does not have this network yet"
+        return f"the lock does not have {network(drift)} yet"
     if drift.kind == "lost-variant":
-        return "the spec does not have this network any more"
+        return f"the spec does not have {network(drift)} any more"
     if drift.kind == "text":
         return "the lock says the same in other words: it was edited"
     if drift.kind == "totals":
         return "no layer differs, and the totals do: " + changed(drift.changes)
-    what = {"param": "parameter ", "input": "input ", "tie": "tie "}.get(drift.kind, "")
+    if drift.kind == "over-budget":
+        return _over_budget(drift)
+    if drift.kind == "no-expect":
+        if not drift.type:
+            return f"nothing in {network(drift)} is called {drift.path}, which is to have `expect:`"
+        return f"{drift.path}{kind} has no `expect:`, and is to have one"
+    what = {"param": "parameter ", "tie": "tie "}.get(drift.kind, "")
     if drift.path and not what:
-        return f"{drift.path}{kind}: {changed(main_changes(drift))}"
+        return f"{drift.path}{more}{kind}: {changed(main_changes(drift))}"
     return what + changed(main_changes(drift))
+
+
+def _over_budget(drift: Drift) -> str:
+    (change,) = drift.changes
+    over = percent(change.after - change.before, change.before)
+    return (
+        f"{network(drift)} has {figures.count(change.after)} {BUDGETS[change.field]}, and its "
+        f"budget is {figures.count(change.before)}{f' ({over} over)' if over else ''}"
+    )
+
+
+def spent(spender: Spender) -> str:
+    """``34.3%: layer3.1.conv2 and 34 more, 589,824 each``."""
+    more = f" and {spender.count - 1} more" if spender.count > 1 else ""
+    each = " each" if spender.count > 1 else ""
+    share = figures.share(spender.share)
+    return f"{share}: {spender.path}{more}, {figures.count(spender.value)}{each}"
 
 
 def main_changes(drift: Drift) -> Sequence[Change]:
@@ -84,9 +126,21 @@ def totals(before: Totals | None, after: Totals | None) -> list[str]:
     for field in ("param_count", "macs", "buffer_bytes"):
         one, other = getattr(before, field), getattr(after, field)
         if one != other and one is not None and other is not None:
-            share = f", {100 * (other - one) / one:+.2g}%" if one else ""
+            share = percent(other - one, one)
             found.append(
                 f"{_WORDS[field]} {figures.count(one)} -> {figures.count(other)} "
-                f"({other - one:+,}{share})"
+                f"({other - one:+,}{f', {_signed(other - one)}{share}' if share else ''})"
             )
     return found
+
+
+def _signed(difference: int) -> str:
+    return "+" if difference > 0 else "-"
+
+
+def percent(difference: int, of: int) -> str:
+    """``1.7%`` or ``1,200%``; ``""`` of nothing, and where it would round to nothing."""
+    share = 100 * abs(difference) / of if of else 0.0
+    if share < 0.01:
+        return ""
+    return f"{share:.2g}%" if share < 10 else f"{share:,.0f}%"
