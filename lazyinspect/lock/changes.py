@@ -17,7 +17,7 @@ def written(a: Row, b: Row) -> list[Change]:
     if a.declared == b.declared and a.kind != b.kind:
         # a merge with steps among its sources is a container of them
         kinds = [f"{row.declared} ({row.kind})" for row in (a, b)]
-        found.append(Change("type", *kinds, "type"))
+        found.append(Change("type", kinds[0], kinds[1], "type"))
     elif (a.declared, a.type) != (b.declared, b.type):
         plain = a.declared != b.declared
         found.append(

@@ -229,8 +229,10 @@ class _Compared:
         name = part.variant
         locked = self.lock.sections.get(name)
         if locked is None:
-            mark = None if name is None else self.spec.variant_marks[name]
-            drift = self._drift(name, "new-variant", mark=mark or self.spec.network.mark)
+            marks = self.spec.variant_marks
+            first = next(iter(marks.values()), self.spec.network.mark)
+            mark = first if name is None else marks[name]
+            drift = self._drift(name, "new-variant", mark=mark)
             return self._result(name, replace(drift, totals_after=part.totals), part)
         if locked.text == part.text:
             return Checked(self.path, self.lock_path, name, totals=part.totals)

@@ -146,10 +146,11 @@ class _Explainer:
                 self._item(child)
         else:
             self._in_place(item, twin, mine)
-        if other and mine is None:
+        differing = other or differ.written(was, row)
+        if differing and mine is None:
             found = self._upstream(item, twin, reaching, first)
             if found is None:
-                mine = Cause("changed", item.index, item, other)
+                mine = Cause("changed", item.index, item, differing)
                 self._add(mine)
             else:
                 self.roles[item] = ("follows", found)
@@ -323,8 +324,11 @@ class _Explainer:
         found = differ.mapping_changes("tie", old, self.pairing.after.ties)
         if not found or not self.pairing.wired:
             return
-        mark = self.pairing.after.marks.get(f"tie {found[0].field}")
-        mark = mark or self.pairing.after.marks.get("network")
+        name = found[0].field
+        module = self.new.by_path.get(name.rpartition(".")[0])
+        mark = self.pairing.after.marks.get(f"tie {name}")
+        if mark is None and module is not None and module.row is not None:
+            mark = module.row.mark
         cause = Cause("tie", -0.75, changes=found, mark=mark)
         for other in list(self.causes):
             item = other.item

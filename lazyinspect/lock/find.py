@@ -16,7 +16,7 @@ from lazyinspect.spec.reader import MAX_BYTES
 
 LOCK_SUFFIX = ".lock.yaml"
 _SUFFIXES = (".yaml", ".yml")
-_LAYERS = re.compile(rb"^(?:layers|\"layers\"|'layers')[ \t]*:", re.MULTILINE)
+_LAYERS = re.compile(rb"^(?:\xef\xbb\xbf)?(?:layers|\"layers\"|'layers')[ \t]*:", re.MULTILINE)
 _LOCK = re.compile(rb"^lock: *[0-9]+ *\r?$", re.MULTILINE)
 _LEFT_OUT = frozenset(("node_modules", "__pycache__", "site-packages"))
 
