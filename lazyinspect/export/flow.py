@@ -88,10 +88,8 @@ def _read(operand: Any, slots: dict[int, Any]) -> Any:
     if isinstance(operand, Ref):
         value = slots[operand.slot]
         for key in operand.path:
-            if isinstance(value, Read):
-                value = value._replace(key=(*value.key, key))
-            else:
-                value = value[key]
+            whole = isinstance(value, Read)
+            value = value._replace(key=(*value.key, key)) if whole else value[key]
         return value
     if isinstance(operand, tuple):
         return tuple(_read(item, slots) for item in operand)

@@ -6,19 +6,23 @@ name means where. A value that no name reaches there gets a label.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lazyinspect.errors import Mark, Problem, SpecError
+from lazyinspect.export.decisions import (
+    Authored,
+    Decision,
+    Decisions,
+    holds_copies,
+    is_named,
+)
 from lazyinspect.export.frames import Frame, Value
 from lazyinspect.plan.tree import Call, Graph, ParameterLeaf, Ref, Step, Use
 from lazyinspect.shapes import TensorType
-from lazyinspect.spec.model import Spec, StepSpec, all_steps
+from lazyinspect.spec.model import StepSpec
 from lazyinspect.spec.names import MERGES
-
-Authored = Mapping[tuple[int, int], StepSpec]
-"""The author's steps by line and column."""
 
 
 class Name(str):
@@ -59,16 +63,6 @@ class Body:
     """It is a scope of its own, though the author wrote a Sequential."""
 
 
-def authored(spec: Spec) -> Authored:
-    """Every step of a file by the place of its op."""
-    bodies = (*spec.blocks.values(), spec.network)
-    return {
-        (step.mark.line, step.mark.column): step
-        for body in bodies
-        for step in all_steps(body.layers)
-    }
-
-
 def name_scope(graph: Graph, calls: tuple[Call, ...], authored: Authored) -> Body:
     """The steps of a block or of the network.
 
@@ -91,18 +85,6 @@ class _Closed(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class _Plan:
-    """What is decided of a step before the walk: what is taken of its output, its labels."""
-
-    author: StepSpec | None
-    pick: tuple[int | str, ...] = ()
-    unpack: bool = False
-    labels: tuple[str, ...] = ()
-    base: str = ""
-    """What further labels of it are called after."""
-
-
-@dataclass(slots=True, eq=False)
 class _Names:
     """What the names of one frame, or the labels of one scope, mean so far."""
 
@@ -116,136 +98,13 @@ class _Names:
 
 class _Naming:
     def __init__(self, root: Frame, authored: Authored) -> None:
-        self.root = root
         self.complete = False
         """Whether every label is known, so that this walk is the one to write."""
-        self.authored = authored
-        self.frames = list(root.all())
-        self.paths: dict[tuple[Frame, int], set[tuple[int | str, ...]]] = {}
-        for frame in self.frames:
-            for value in frame.reads():
-                self.paths.setdefault(value[:2], set()).add(value.path)
-        self.crossed: set[Frame] = set()
-        """Frames with a `use:` on the one side and its module on the other."""
-        for frame in self.frames:
-            for step in frame.graph.steps:
-                if isinstance(step.node, Use):
-                    owner, _ = frame.module(step.node)
-                    self.crossed |= {*frame.outward()} ^ {*owner.outward()}
-        self.numbered: set[Frame] = set()
-        """Lists to be written as mappings with the keys 0, 1, ..., which are labels then."""
-        self.taken = {"prev", "input", *root.graph.inputs}
-        self.plans: dict[tuple[Frame, int], _Plan] = {}
-        self._decide()
+        self.decisions = Decisions(root, authored)
+        self.crossed = self.decisions.crossed()
         self.keys: dict[Frame, _Names] = {}
         self.labels: dict[Frame, _Names] = {}
         self.prev: dict[Frame, Value | None] = {}
-
-    # -- before the walk ------------------------------------------------------------------
-
-    def _decide(self) -> None:
-        """Which steps pick, unpack, and keep their author's labels."""
-        found: list[tuple[Frame, int, StepSpec | None, bool]] = []
-        for frame in self.frames:
-            if frame.graph.declared in MERGES:
-                continue  # its branches and the merge after them are written as one step
-            self.taken.update(step.name for step in frame.graph.steps)
-            for place, call in enumerate(frame.calls):
-                author = self._author(call.mark)
-                found.append((frame, place, author, self._is_copy(frame, author)))
-        last: dict[StepSpec, tuple[Frame, int]] = {}
-        for frame, place, author, copy in found:
-            if author is not None:
-                self.taken.update(name for name, _ in author.labels)
-                if not copy:
-                    last[author] = (frame, place)
-        owned: set[str] = set()
-        copies: dict[StepSpec, int] = {}
-        for frame, place, author, copy in found:
-            plan = _Plan(None if copy else author)
-            self.plans[frame, place] = plan
-            plan.pick = self._pick(frame, place, author, copy)
-            plan.base = self._base(frame, place, author, copy, copies)
-            own: tuple[str, ...] = ()
-            if author is not None and last.get(author) == (frame, place):
-                own = tuple(name for name, _ in author.labels)
-                own = own if owned.isdisjoint(own) else ()
-            rest = {path[len(plan.pick) :] for path in self._paths(frame, place)}
-            kind = self._type(frame, place, plan.pick)
-            unpacks = own and author is not None and author.unpack
-            if any(rest) or unpacks:
-                plan.unpack = True
-                plan.labels = own if unpacks else tuple(
-                    self._free(f"{plan.base}_{k}") for k in range(len(kind))
-                )  # fmt: skip
-                if () in rest and not _named(frame):
-                    self.numbered.add(frame)
-            elif own:
-                plan.labels = own
-            owned.update(plan.labels)
-
-    def _author(self, mark: Mark) -> StepSpec | None:
-        return self.authored.get((mark.line, mark.column))
-
-    def _is_copy(self, frame: Frame, author: StepSpec | None) -> bool:
-        """Whether a step is one of the copies that `repeat:` puts below a name."""
-        if author is None or author.repeat is None or not isinstance(author.name, str):
-            return False
-        return frame.parent is not None and frame.parent.calls[frame.at].mark == author.mark
-
-    def _paths(self, frame: Frame, place: int) -> set[tuple[int | str, ...]]:
-        return self.paths.get((frame, frame.graph.steps[place].slot), set())
-
-    def _pick(
-        self, frame: Frame, place: int, author: StepSpec | None, copy: bool
-    ) -> tuple[int | str, ...]:
-        if author is None or author.pick is None:
-            return ()
-        if _holds_copies(author, copy):
-            return ()  # they pick
-        for path in self._paths(frame, place):
-            return path[:1]
-        key = author.pick.constant
-        kind = frame.calls[place].output
-        if isinstance(kind, tuple) and type(key) is int:
-            return (key % len(kind),)
-        return (key,) if isinstance(kind, dict) and type(key) is str else ()
-
-    @staticmethod
-    def _type(frame: Frame, place: int, path: tuple[int | str, ...]) -> Any:
-        kind = frame.calls[place].output
-        for key in path:
-            kind = kind[key]
-        return kind
-
-    def _base(
-        self,
-        frame: Frame,
-        place: int,
-        author: StepSpec | None,
-        copy: bool,
-        copies: dict[StepSpec, int],
-    ) -> str:
-        if author is not None and author.each is not None and not _holds_copies(author, copy):
-            index = copies[author] = copies.get(author, -1) + 1
-            return f"{author.each[0]}_{index}"
-        name = frame.graph.steps[place].name
-        if author is not None and author.labels:
-            return author.labels[0][0]
-        if not name.isdecimal():
-            return name
-        around = [] if frame.parent is None else [frame.parent.graph.steps[frame.at].name]
-        op = "step" if author is None or author.op == "$" else author.op.rpartition(".")[2].lower()
-        return "_".join([*around, op] if not "".join(around).isdecimal() else [op])
-
-    def _free(self, base: str) -> str:
-        """A label that nothing in the scope is called."""
-        name, count = base, 1
-        while name in self.taken:
-            count += 1
-            name = f"{base}_{count}"
-        self.taken.add(name)
-        return name
 
     # -- the walk -------------------------------------------------------------------------
 
@@ -259,12 +118,12 @@ class _Naming:
         self.prev.setdefault(frame, Value(frame, 0) if frame.graph.inputs else None)
         if frame.closed:
             self.prev[frame] = Value(frame, 0)
-        named = _named(frame) or frame in self.numbered
+        named = is_named(frame) or frame in self.decisions.numbered
         steps = []
         for place, step in enumerate(frame.graph.steps):
             written = self._step(frame, place, step)
             steps.append(written)
-            plan = self.plans[frame, place]
+            plan = self.decisions.of[frame, place]
             out = Value(frame, step.slot, plan.pick)
             if named:
                 keys.set(step.name, out)
@@ -276,13 +135,13 @@ class _Naming:
             body.output = self._output(frame)
         return body
 
-    def _set_labels(self, frame: Frame, plan: _Plan, out: Value) -> None:
+    def _set_labels(self, frame: Frame, plan: Decision, out: Value) -> None:
         labels = self.labels[frame.scope]
         for index, label in enumerate(plan.labels):
             labels.set(label, out._replace(path=(*out.path, index)) if plan.unpack else out)
 
     def _step(self, frame: Frame, place: int, step: Step) -> Written:
-        plan = self.plans[frame, place]
+        plan = self.decisions.of[frame, place]
         call = frame.calls[place]
         written = Written(step, call, plan.author)
         written.pick = plan.pick[0] if plan.pick else None
@@ -374,13 +233,13 @@ class _Naming:
             return {key: self.name(frame.value(ref), frame) for key, ref in output.items()}
         return [self.name(frame.value(ref), frame) for ref in output]
 
-    def _expected(self, frame: Frame, place: int, plan: _Plan) -> tuple[int | None, ...] | None:
-        author = self._author(frame.calls[place].mark)
+    def _expected(self, frame: Frame, place: int, plan: Decision) -> tuple[int | None, ...] | None:
+        author = self.decisions.author(frame.calls[place].mark)
         if author is None or author.expect is None:
             return None
-        if _holds_copies(author, self._is_copy(frame, author)):
+        if holds_copies(author, self.decisions.is_copy(frame, author)):
             return None
-        kind = self._type(frame, place, plan.pick)
+        kind = self.decisions.type(frame, place, plan.pick)
         assert isinstance(kind, TensorType)  # or it would be unmet
         return tuple(
             None if entry is None else size
@@ -409,10 +268,10 @@ class _Naming:
             outer = owner.operand(value.slot)
             return self.name(outer._replace(path=(*outer.path, *value.path)), frame)
         place = owner.step_of[value.slot]
-        plan = self.plans[owner, place]
+        plan = self.decisions.of[owner, place]
         if plan.unpack or value.path != plan.pick or self.complete:
             raise self._wordless(owner.calls[place].mark)
-        plan.labels = (self._free(plan.base),)
+        plan.labels = (self.decisions.free(plan.base),)
         self._set_labels(owner, plan, Value(owner, value.slot, plan.pick))
         return Name(plan.labels[0])
 
@@ -437,7 +296,7 @@ class _Naming:
     def _module(self, frame: Frame, use: Use) -> str:
         """A label of a module's output, which is what `use:` names."""
         owner, place = frame.module(use)
-        plan = self.plans[owner, place]
+        plan = self.decisions.of[owner, place]
         out = Value(owner, owner.graph.steps[place].slot, plan.pick)
         found = self._known(out, frame)
         if found is None and plan.unpack:
@@ -461,17 +320,6 @@ class _Naming:
                 help="give the step a label with `as:` that nothing else is called",
             )
         )
-
-
-def _holds_copies(author: StepSpec, copy: bool) -> bool:
-    """Whether a step is the container that `repeat:` makes under a name."""
-    return author.repeat is not None and isinstance(author.name, str) and not copy
-
-
-def _named(frame: Frame) -> bool:
-    """Whether its steps have names: a list's are the indices."""
-    names = [step.name for step in frame.graph.steps]
-    return names != [str(index) for index in range(len(names))]
 
 
 def _branch(merge: Frame, operand: Any, name: str) -> int | None:

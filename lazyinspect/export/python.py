@@ -14,8 +14,8 @@ from lazyinspect.errors import Problem, SpecError
 from lazyinspect.export.classes import Classes, Family, camel
 from lazyinspect.export.code import hint, lines, listed, literal
 from lazyinspect.export.constructor import Constructor
+from lazyinspect.export.decisions import authored
 from lazyinspect.export.forward import Forward
-from lazyinspect.export.naming import authored
 from lazyinspect.export.subject import Subject
 from lazyinspect.plan.rows import place_of
 from lazyinspect.plan.tree import Call, Leaf

@@ -13,7 +13,8 @@ from typing import Any
 
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.export import comments
-from lazyinspect.export.naming import Body, Name, Written, authored, name_scope
+from lazyinspect.export.decisions import authored
+from lazyinspect.export.naming import Body, Name, Written, name_scope
 from lazyinspect.export.scalars import flow, quoted
 from lazyinspect.export.subject import Subject
 from lazyinspect.plan.ops import table
