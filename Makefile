@@ -34,7 +34,7 @@ format: $(VENV)/.dev
 
 # rewrites the expected reports, tables and messages; git shows the difference
 golden: $(VENV)/.dev
-	LAZYINSPECT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/render tests/test_errors.py
+	LAZYINSPECT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/render tests/lock tests/test_errors.py
 
 # rewrites docs/ops.md, docs/errors.md, and the outputs that the other pages show
 docs: $(VENV)/.dev

@@ -15,7 +15,11 @@ from lazyinspect import NetworkError, Plan, api
 from lazyinspect.spec.model import Spec
 
 DATA = Path(__file__).parent / "data"
-CONFIGS = {path.stem: path for path in sorted(Path(__file__).parents[2].glob("configs/*.yaml"))}
+CONFIGS = {
+    path.stem: path
+    for path in sorted(Path(__file__).parents[2].glob("configs/*.yaml"))
+    if ".lock" not in path.name
+}
 ZOO = list(csv.DictReader((DATA / "zoo.csv").read_text(encoding="utf-8").splitlines()))
 """Parameters and MACs of torchvision 0.29.1, and of the papers' released weights."""
 STATE_DICTS: dict[str, dict[str, list[int]]] = json.loads(

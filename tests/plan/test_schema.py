@@ -12,7 +12,11 @@ from lazyinspect.plan.ops import table
 from lazyinspect.plan.schema import schema
 from lazyinspect.spec.reader import Mapping, Node, Scalar, read
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGS = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "configs").glob("*.yaml")
+    if ".lock" not in path.name
+)
 VALIDATOR = jsonschema.Draft7Validator(schema())
 
 

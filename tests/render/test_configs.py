@@ -12,7 +12,11 @@ from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import width
 from lazyinspect.render.table import render
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGS = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "configs").glob("*.yaml")
+    if ".lock" not in path.name
+)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -20,7 +20,9 @@ from lazyinspect.spec.model import Spec
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "export" / "cases"
-CONFIGS = {path.stem: path for path in sorted(ROOT.glob("configs/*.yaml"))}
+CONFIGS = {
+    path.stem: path for path in sorted(ROOT.glob("configs/*.yaml")) if ".lock" not in path.name
+}
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "llama3": {"d": 64, "depth": 3, "heads": 4, "kv_heads": 2, "ffn": 96, "vocab": 100},
     "gpt2": {"d": 32, "depth": 3, "heads": 4, "vocab": 100, "context": 64},
