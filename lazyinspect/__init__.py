@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 # loading a package binds its name here, and nothing does so again: deleted below, the name
 # is free to mean the verb, while `lazyinspect.plan.ops` still imports
+import lazyinspect.export
 import lazyinspect.lock
 import lazyinspect.plan  # noqa: F401
 from lazyinspect._version import __version__
 
 if TYPE_CHECKING:
-    from lazyinspect.api import build, check, diff, load, lock, plan, run
+    from lazyinspect.api import build, check, diff, export, load, lock, plan, run
     from lazyinspect.codes import explain
     from lazyinspect.drift import Drift
     from lazyinspect.errors import (
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lazyinspect.plan.plan import Plan
     from lazyinspect.report import Report
 else:
-    del lock, plan
+    del export, lock, plan
 
 __all__ = [
     "Drift",
@@ -40,6 +41,7 @@ __all__ = [
     "check",
     "diff",
     "explain",
+    "export",
     "load",
     "lock",
     "plan",

@@ -12,11 +12,10 @@ from exports import CASES, CONFIGS, config, exported, subject
 from hypothesis import HealthCheck, given, settings
 from random_specs import as_text, specs
 
-import lazyinspect.export
-from lazyinspect.export import Subject, export
+from lazyinspect.export import Subject, export, plan_json
 
 SCHEMA = json.loads(
-    Path(lazyinspect.export.__file__).with_name("plan.schema.json").read_text(encoding="utf-8")
+    Path(plan_json.__file__).with_name("plan.schema.json").read_text(encoding="utf-8")
 )
 
 
