@@ -297,14 +297,21 @@ def check_all(
     from lazyinspect.lock.check import check_paths
 
     return check_paths(
-        [str(path) for path in paths] or ["."], load, _lock_options(allow), jobs, progress,
+        [str(path) for path in paths] or default_paths(), load, _lock_options(allow), jobs,
+        progress,
         None if device is None else partial(_run_on, device),
     )  # fmt: skip
 
 
 def _run_on(device: str, spec: Spec, variant: str | None, allow: tuple[str, ...]) -> None:
     """Build and run a network; raises where it cannot, or shows what was not planned."""
-    run(spec, variant=variant, allow=allow, device=device, time=False, init="zeros")
+    from lazyinspect.lock.policies import planned_with
+
+    run(
+        spec, variant=variant, allow=allow, device=device, time=False, init="zeros",
+        **planned_with(spec, spec.source.path),
+    )  # fmt: skip
+        paths: none: the folders that the project's pyproject.toml names, else the current one.
 
 
 def lock(path: str | PathLike[str], *, allow: Sequence[str] = ()) -> tuple[Locked, ...]:
@@ -313,6 +320,7 @@ def lock(path: str | PathLike[str], *, allow: Sequence[str] = ()) -> tuple[Locke
     Args:
         path: a spec, or a folder, searched with all below it.
         allow: full names of your own classes that the specs may use.
+    from lazyinspect.lock.project import default_paths
 
     Returns:
         What was done with each, and what the lock before said otherwise.
@@ -350,13 +358,18 @@ def lock_all(
     from lazyinspect.lock.write import lock_paths
 
     options = _lock_options(allow)
-    return lock_paths([str(path) for path in paths], accept, load, options, jobs, progress)
+    given = [str(path) for path in paths]
+    if not given and not accept:
+        given = default_paths()
+    return lock_paths(given, accept, load, options, jobs, progress)
 
 
 def diff(
     a: Source,
     b: Source | None = None,
     *,
+        paths: none, and nothing to accept: the folders that the project's pyproject.toml names,
+            else the current one.
     base: str | None = None,
     set: Mapping[str, Any] | None = None,
     input: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
@@ -365,6 +378,7 @@ def diff(
 ) -> tuple[Drift, ...]:
     """What changed between two networks, by cause. Loads no torch where every op is in the table.
 
+    from lazyinspect.lock.project import default_paths
     Args:
         a, b: a spec, a lock or a JSON report, with ``@VARIANT`` for one network; ``@VARIANT``
             alone is of a's file. Networks of one name belong together.

@@ -125,6 +125,8 @@ _TABLE = (
     Code("two-specs", "two specs would share a lock", _LOCKS),
     Code("no-specs", "there is no spec in a folder", _LOCKS),
     Code("ci-writes", "a lock would be written where CI is set", _LOCKS),
+    Code("bad-policy", "a rule of a policy is of the wrong form", _LOCKS),
+    Code("bad-project", "pyproject.toml cannot be read", _LOCKS),
     Code("bad-operand", "what is to be compared cannot be", _LOCKS),
     Code("bad-report", "a file is no JSON report", _LOCKS),
     Code("no-revision", "git has no such revision or file", _LOCKS),

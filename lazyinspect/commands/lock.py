@@ -31,12 +31,12 @@ def lock(
     """Write the locks of specs, and say what changed since the last."""
     from lazyinspect import api
     from lazyinspect.render import problems
-    from lazyinspect.render.drift import render_locked
+    from lazyinspect.render.drift import render_causes, render_locked
 
     layout = options.layout(sys.stdout, no_color or context.obj)
     with progress("locking", layout.width) as tell:
         results = api.lock_all(
-            paths or ([] if accept else ["."]),
+            paths or (),
             accept=accept or (),
             allow=tuple(allow or ()),
             jobs=jobs,
@@ -46,5 +46,8 @@ def lock(
     found = [problem for result in results for problem in result.problems]
     if found:
         say(problems.render(found, options.layout(sys.stderr, no_color or context.obj)))
+    against = [drift for result in results for drift in result.broken]
+    if against:  # which keeps no lock from being written, and `check` from passing
+        say(render_causes(against, options.layout(sys.stderr, no_color or context.obj)))
     codes = {result.exit_code for result in results}
     return next((code for code in (70, 2, 3, 1) if code in codes), 0)

@@ -17,8 +17,10 @@ from lazyinspect.errors import LazyinspectError, Mark, Problem, Source, SpecErro
 from lazyinspect.lock.computed import FromShapes
 from lazyinspect.lock.experiment import explain_with
 from lazyinspect.lock.find import LOCK_SUFFIX, find, lock_of, spec_of
+from lazyinspect.lock.judge import judged
 from lazyinspect.lock.networks import Options, Planned, plan_all, replanner, snapshot
 from lazyinspect.lock.parse import Lock, split
+from lazyinspect.lock.policies import require_projects
 from lazyinspect.lock.pool import Progress, cores, run_all
 from lazyinspect.lock.text import Section
 from lazyinspect.spec.model import Spec
@@ -31,16 +33,21 @@ _BYTES_EACH = 2_000_000
 
 
 def check_file(path: str, load: Callable[[str], Spec], options: Options) -> tuple[Checked, ...]:
-    """Hold every network of a spec against its lock.
+    """Hold every network of a spec against its lock and its policies.
 
     Args:
         load: reads and parses a spec; raises SpecError.
     """
-    lock_path = lock_of(path)
     try:
         spec = load(path)
     except LazyinspectError as error:
-        return (_failed(path, lock_path, None, error),)
+        return (_failed(path, lock_of(path), None, error),)
+    return judged(compared(path, spec, options), spec, path, options)
+
+
+def compared(path: str, spec: Spec, options: Options) -> tuple[Checked, ...]:
+    """Hold every network of a spec against its lock, whatever policies say."""
+    lock_path = lock_of(path)
     try:
         text = read_text(lock_path)
     except SpecError as error:
@@ -81,9 +88,11 @@ def check_paths(
         run: also builds and runs each network; raises LazyinspectError.
 
     Raises:
-        SpecError: a path does not exist, or there is no spec in a folder.
+        SpecError: a path does not exist, there is no spec in a folder, or a project's policies
+            are wrong.
     """
     found = find(paths)
+    require_projects(found.specs)
     work = partial(_one, load=load, options=options, run=run, twins=frozenset(sum(found.twins, ())))
     if run is not None:
         jobs = 1  # the networks share a device

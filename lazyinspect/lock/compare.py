@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lazyinspect.codes import error_of
@@ -95,7 +95,7 @@ def compare_with(path: str, revision: str, load: Load, options: Options) -> Iter
     was = spec_at(path, revision)
     before = Side(f"{revision}:{path}", {})
     if was is not None:
-        before = spec_side(was, before.name, options)
+        before = spec_side(was, before.name, replace(options, path=path))
     if variant is not None:
         now = now.only(variant)
         before = before.only(variant) if variant in before.networks else Side(before.name, {})

@@ -10,6 +10,7 @@ from typing import Any
 from lazyinspect.drift import Row, Snapshot
 from lazyinspect.errors import LazyinspectError, Mark, Source
 from lazyinspect.lock.parse import split
+from lazyinspect.lock.policies import planned_with
 from lazyinspect.lock.text import Section, assemble, section
 from lazyinspect.plan.parameters import network_params
 from lazyinspect.plan.plan import Plan, make_plan
@@ -28,6 +29,8 @@ class Options:
     batch: int | None = None
     dtype: str = "float32"
     allow: tuple[str, ...] = ()
+    path: str | None = None
+    """Whose policies hold: None for those of the spec's own file."""
 
     def plan(self, spec: Spec, variant: str | None, **instead: Any) -> Plan:
         """Plan one network.
@@ -38,9 +41,12 @@ class Options:
         Raises:
             LazyinspectError: as :func:`make_plan`.
         """
+        planned = planned_with(spec, self.path or spec.source.path)
         return make_plan(
-            spec, variant=variant, set={**self.set, **instead}, input=self.input,
-            batch=self.batch, dtype=self.dtype, allow=self.allow,
+            spec, variant=variant, set={**self.set, **instead},
+            input=planned.get("input") if self.input is None else self.input,
+            batch=planned.get("batch") if self.batch is None else self.batch,
+            dtype=self.dtype, allow=self.allow,
         )  # fmt: skip
 
 

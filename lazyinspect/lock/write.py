@@ -13,10 +13,12 @@ from pathlib import Path
 from lazyinspect.drift import Locked
 from lazyinspect.errors import LazyinspectError, Problem, SpecError
 from lazyinspect.files import replace_file
-from lazyinspect.lock.check import check_file, read_text, worthwhile
+from lazyinspect.lock.check import compared, read_text, worthwhile
 from lazyinspect.lock.find import Found, find, lock_of
+from lazyinspect.lock.judge import broken
 from lazyinspect.lock.networks import Options, plan_all
 from lazyinspect.lock.parse import split
+from lazyinspect.lock.policies import require_projects, rules_of
 from lazyinspect.lock.pool import Progress, run_all
 from lazyinspect.lock.text import assemble
 from lazyinspect.spec.model import Spec
@@ -52,6 +54,7 @@ def lock_paths(
     """
     require_writing()
     found = find(paths) if paths else Found(())
+    require_projects(found.specs)
     if found.twins:
         raise SpecError(
             [
@@ -102,7 +105,7 @@ def lock_file(
     """
     lock_path = lock_of(path)
     try:
-        return _lock(path, lock_path, load(path), load, options, accept)
+        return _lock(path, lock_path, load(path), options, accept)
     except LazyinspectError as error:
         return Locked(
             path, lock_path, "failed", problems=error.problems, problem_code=error.exit_code
@@ -113,7 +116,6 @@ def _lock(
     path: str,
     lock_path: str,
     spec: Spec,
-    load: Callable[[str], Spec],
     options: Options,
     accept: Sequence[str | None] | None,
 ) -> Locked:
@@ -131,14 +133,25 @@ def _lock(
     elif planned.errors:
         error = next(iter(planned.errors.values()))
         raise type(error)([p for e in planned.errors.values() for p in e.problems])
+    against = tuple(
+        [
+            drift
+            for variant, part in planned.sections.items()
+            for drift in broken(
+                rules_of(spec, path, variant), part.totals, spec, path, variant, options
+            )
+        ]
+    )
     if text == before:
-        return Locked(path, lock_path, "unchanged")
-    results = () if before is None else check_file(path, load, options)
+        return Locked(path, lock_path, "unchanged", broken=against)
+    results = () if before is None else compared(path, spec, options)
     if accept is not None:
         results = tuple([result for result in results if result.variant in accept])
     replace_file(Path(lock_path), [text])
     accepted = tuple([result for result in results if result.drifts])
-    return Locked(path, lock_path, "created" if before is None else "written", accepted)
+    return Locked(
+        path, lock_path, "created" if before is None else "written", accepted, broken=against
+    )
 
 
 def _spliced(

@@ -14,6 +14,7 @@ from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Kind, Parameter, Signature
 from lazyinspect.shapes import ITEM_BYTES
 from lazyinspect.spec.names import GRAPH_KEYS, MERGES, STEP_KEYS, STRUCTURE
+from lazyinspect.spec.policy import ALLOWED, BYTES, COUNT
 
 Schema = dict[str, Any]
 
@@ -63,6 +64,7 @@ def schema() -> Schema:
             },
             "layers": _LAYERS,
             "output": {"$ref": "#/definitions/output"},
+            "check": _check(),
             "tie": {
                 "description": "Two names for one tensor: {lm_head.weight: wte.weight}.",
                 "type": "object",
@@ -70,6 +72,46 @@ def schema() -> Schema:
             },
         },
         "definitions": _definitions(),
+    }
+
+
+def _check() -> Schema:
+    texts: Schema = {"type": "array", "items": {"type": "string", "minLength": 1}}
+    allowed: Schema = {"enum": list(ALLOWED)}
+    count = {"anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": COUNT.pattern.replace("\\Z", "$")},
+        {"const": False},
+    ]}  # fmt: skip
+    size = {"anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": BYTES.pattern.replace("\\Z", "$")},
+        {"const": False},
+    ]}  # fmt: skip
+    rules: Schema = {
+        "allow": {
+            "description": "What may change without failing a check.",
+            "anyOf": [allowed, {"type": "array", "items": allowed}],
+        },
+        "max_params": {"description": "Parameters at most: 25M.", **count},
+        "max_macs": {"description": "Multiply-accumulates at most: 4.1G.", **count},
+        "max_param_bytes": {"description": "Bytes of parameters at most: 100MiB.", **size},
+        "require_expect": {
+            "description": "Steps that are to have an `expect`; `output` for the last.",
+            "anyOf": [{"type": "string", "minLength": 1}, texts],
+        },
+    }
+    variant = {"type": "object", "additionalProperties": False, "properties": rules}
+    variants: Schema = {
+        "description": "Rules of single variants.",
+        "type": "object",
+        "additionalProperties": variant,
+    }
+    return {
+        "description": "The policy of `lazyinspect check` for this spec.",
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {**rules, "variants": variants},
     }
 
 

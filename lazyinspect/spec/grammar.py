@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import PurePath
 
 from lazyinspect.codes import worst_first
@@ -18,10 +19,12 @@ from lazyinspect.spec.model import (
     Layers,
     ParamSpec,
     Spec,
+    Policy,
     TieSpec,
 )
 from lazyinspect.spec.names import BLOCK_KEYS, MERGES, SPEC_KEYS, STRUCTURE, did_you_mean
 from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence, read
+from lazyinspect.spec.policy import parse_policy
 from lazyinspect.spec.steps import StepParser
 from lazyinspect.spec.values import Problems
 
@@ -98,6 +101,7 @@ class _Parser:
             ties=self._ties(root.get("tie")),
             mark=mark,
         )
+            policy=self._policy(root.get("check"), variants),
 
     def _version(self, node: Node | None) -> None:
         if node is not None and not (isinstance(node, Scalar) and node.value == 1):
@@ -245,6 +249,20 @@ class _Parser:
         blocks: dict[str, GraphSpec] = {}
         for key, value in mapping.pairs if mapping else ():
             name = key.text
+    def _policy(self, node: Node | None, variants: Collection[str]) -> Policy:
+        mapping = self._mapping(node, "check", "write {max_params: 25M}")
+        if mapping is None:
+            return Policy()
+        policy = parse_policy(self.problems, mapping, "`check:`")
+        named = mapping.get("variants")
+        for key, _ in named.pairs if isinstance(named, Mapping) else ():
+            if key.text not in variants:
+                self.problems.add(
+                    "unknown-variant", f"the spec has no variant `{key.text}`", key.mark,
+                    help=did_you_mean(key.text, variants, "name one of `variants:`"),
+                )  # fmt: skip
+        return policy
+
             if not name[:1].isupper() or not name.isidentifier():
                 fixed = name[:1].upper() + name[1:]
                 self.problems.add(

@@ -226,6 +226,26 @@ class TieSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """What a policy says under one key; None for ``false``, which lifts a limit."""
+
+    value: Any
+    mark: Mark
+    """Of the key."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """What may change without failing, and what a network may cost. It says nothing of what has
+    no key.
+    """
+
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
+    """Of single variants, which outrank ``rules``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Spec:
     """A whole file."""
 
@@ -241,3 +261,5 @@ class Spec:
     network: GraphSpec
     ties: tuple[TieSpec, ...]
     mark: Mark
+    policy: Policy = field(default_factory=Policy)
+    """``check:``."""

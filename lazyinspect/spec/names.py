@@ -12,7 +12,7 @@ STRUCTURE = ("Sequential", "Graph", "Parameter", "use", "splice")
 STEP_KEYS = ("from", "as", "if", "repeat", "each", "pick", "become", "expect")
 SPEC_KEYS = (
     "input", "layers", "name", "description", "params", "variants", "blocks", "output", "tie",
-    "lazyinspect",
+    "lazyinspect", "check",
 )  # fmt: skip
 BLOCK_KEYS = ("layers", "params", "input", "output")
 GRAPH_KEYS = ("input", "layers", "output")

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from lazyinspect.drift import CheckReport, Comparison, Locked
+from lazyinspect.drift import CheckReport, Comparison, Drift, Locked
 from lazyinspect.render.layout import Layout
 
 Format = Literal["text", "json", "github", "junit", "sarif"]
@@ -57,6 +57,13 @@ def render_check(
         from lazyinspect.render.drift import sarif
 
         yield sarif.check(report, root)
+
+
+def render_causes(drifts: Sequence[Drift], layout: Layout) -> str:
+    """Causes alone, as text."""
+    from lazyinspect.render.drift import text
+
+    return text.causes(drifts, layout)
 
 
 def render_locked(locked: Sequence[Locked], layout: Layout) -> Iterator[str]:

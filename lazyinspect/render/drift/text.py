@@ -158,10 +158,7 @@ def _notes(
 
 def _pointers(drift: Drift) -> Iterator[Pointer]:
     if drift.mark is not None:
-        said = words.changed(words.main_changes(drift)) if drift.changes else ""
-        if drift.spenders:
-            said = words.spent(drift.spenders[0])
-        yield Pointer(drift.mark, said, primary=True)
+        yield Pointer(drift.mark, words.found(drift), primary=True)
     for spender in drift.spenders[1:]:
         if spender.mark is not None:
             yield Pointer(spender.mark, words.spent(spender))

@@ -64,8 +64,9 @@ def headline(drift: Drift) -> str:
         return _over_budget(drift)
     if drift.kind == "no-expect":
         if not drift.type:
-            return f"nothing in {network(drift)} is called {drift.path}, which is to have `expect:`"
-        return f"{drift.path}{kind} has no `expect:`, and is to have one"
+            where = network(drift)
+            return f"a policy asks for `expect:` at `{drift.path}`, and {where} has no such step"
+        return f"{drift.path}{more}{kind} has no `expect:`, and a policy asks for one"
     what = {"param": "parameter ", "tie": "tie "}.get(drift.kind, "")
     if drift.path and not what:
         return f"{drift.path}{more}{kind}: {changed(main_changes(drift))}"
@@ -87,6 +88,15 @@ def spent(spender: Spender) -> str:
     each = " each" if spender.count > 1 else ""
     share = figures.share(spender.share)
     return f"{share}: {spender.path}{more}, {figures.count(spender.value)}{each}"
+
+
+def found(drift: Drift) -> str:
+    """What stands beside the caret."""
+    if drift.spenders:
+        return spent(drift.spenders[0])
+    if drift.kind == "no-expect":
+        return ", ".join(f"its output is {value(change.after)}" for change in drift.changes)
+    return changed(main_changes(drift))
 
 
 def main_changes(drift: Drift) -> Sequence[Change]:
