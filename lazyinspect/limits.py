@@ -20,12 +20,13 @@ FORMULA = 200
 """Characters of a formula."""
 INTEGER = 2**53
 """Size of an integer in either direction: up to there floats hold every integer exactly."""
-VALUE = 1_000
-"""Elements of one value: of a parameter, or of a list as an argument."""
+VALUE = 200
+"""Elements of one value (of a parameter, or of a list as an argument), and parameters of one block
+or network."""
 COPIES = 100_000
 """Copies that one ``repeat:`` makes."""
 STEPS = 1_000_000
-"""Steps of a network, copies counted, and steps looked at to plan it; ``--max-steps`` sets it."""
+"""Rows of a network, and what planning it may take in steps of ordinary size; ``--max-steps``."""
 EDGES_PER_STEP = 4
 """Tensors that all steps read and give, for each step that is allowed."""
 TENSORS = 10_000

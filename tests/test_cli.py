@@ -207,6 +207,7 @@ def test_a_plain_run_asks_for_the_documented_defaults(api: FakeApi) -> None:
                 "seed": 0,
                 "init": "default",
                 "memory_limit": None,
+                "max_steps": 1_000_000,
             },
         )
     ]

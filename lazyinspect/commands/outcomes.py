@@ -98,11 +98,14 @@ def _documents(
             if isinstance(outcome, LazyinspectError):
                 failed[name] = outcome
                 document(outcome, name)
-            else:
+            elif layout.array:
                 documents.append(json.data(outcome))
+            else:
+                yield from json.pieces(outcome)
         if failed:
             raise _failure(failed, layout)
-        yield text()
+        if layout.array:
+            yield text()
 
     def text() -> str:
         if layout.array:

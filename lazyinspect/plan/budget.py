@@ -5,10 +5,20 @@ The limits hold while a plan grows, not when it is done: what would fill the mem
 
 from __future__ import annotations
 
+from typing import Any
+
 from lazyinspect import limits
 from lazyinspect.errors import Mark, Problem
 from lazyinspect.plan.tree import Call
-from lazyinspect.spec.model import Layers, Spec, StepSpec
+from lazyinspect.spec.formula import Formula
+from lazyinspect.spec.model import Expr, Group, LayerExpr, Layers, Spec, StepSpec, Template
+
+_ORDINARY = 50
+"""Characters of formulas in a step of ordinary size; an element or a source counts as five."""
+BLOCK = 3
+"""What it takes, in steps of ordinary size, to plan a block besides its steps."""
+CONTAINER = 2
+"""What it takes to plan a list of steps."""
 
 
 class Halt(Exception):
@@ -33,20 +43,33 @@ class Budget:
         self.edges = steps * limits.EDGES_PER_STEP
         self.looked = 0
         """Steps planned so far, a shared block's once, and copies that `if:` leaves out."""
+        self.made = 0
+        """Calls planned so far, copies counted, a shared block's once."""
         self._depth = 0
         self._spec = spec
         self._least: dict[str, int] = {}
+        self._extra: dict[int, int] = {}
 
-    def look(self, mark: Mark) -> None:
-        """One more step is looked at.
+    def look(self, mark: Mark, work: int = 1) -> None:
+        """A step is planned, or left out.
+
+        Args:
+            work: what it takes, in steps of ordinary size.
 
         Raises:
-            Halt: they are too many.
+            Halt: all together take too much.
         """
-        self.looked += 1
+        self.looked += work
         if self.looked > self.steps:
-            message = f"planning this network looks at more than {self.steps:,} steps"
+            message = f"planning this network takes more work than {self.steps:,} ordinary steps"
             raise Halt(_too_many(message, mark))
+
+    def extra(self, step: StepSpec) -> int:
+        """What a step takes besides the ordinary: long formulas, long lists, many sources."""
+        known = self._extra.get(id(step))
+        if known is None:
+            known = self._extra[id(step)] = _written(step) // _ORDINARY
+        return known
 
     def enter(self, mark: Mark) -> None:
         """Steps inside a container are planned; :meth:`leave` follows.
@@ -75,6 +98,7 @@ class Budget:
         Raises:
             Halt: it has too many rows or edges, or the call's path is too long.
         """
+        self.made += 1
         if rows > self.steps:
             message = f"this makes a network of more than {self.steps:,} steps"
             raise Halt(_too_many(message, call.mark))
@@ -130,3 +154,34 @@ def _too_many(message: str, mark: Mark, help: str = "") -> Problem:
     remedy = "copies inside copies multiply: check each `repeat:`"
     more = "; --max-steps allows more, for which memory and time are needed"
     return Problem("too-many-steps", message, mark, help=(help or remedy) + more)
+
+
+def _written(step: StepSpec) -> int:
+    """Characters of the formulas of a step, and five for each element and source."""
+    exprs = [*step.args.positional, *step.args.keywords.values(), *filter(None, step.expect or ())]
+    exprs += filter(None, (step.condition, step.repeat, step.pick))
+    sources: list[Any] = []
+    for each in filter(None, (step.merge, step.sources)):
+        sources += (*each.positional, *each.keywords.values())
+    total = 5 * len(step.labels)
+    while sources:
+        source = sources.pop()
+        total += 5
+        if isinstance(source, Group):
+            sources += source.items
+        elif isinstance(source, Expr):
+            exprs.append(source)
+    while exprs:
+        value = getattr(exprs.pop(), "value", None)  # a trial of a spec may hold numbers
+        total += 5
+        if isinstance(value, Formula):
+            total += len(value.text)
+        elif isinstance(value, tuple):
+            exprs += value
+        elif isinstance(value, LayerExpr):
+            exprs += (*value.args.positional, *value.args.keywords.values())
+    if isinstance(step.name, Template):
+        total += sum(
+            len(part) if isinstance(part, str) else len(part.text) + 5 for part in step.name.parts
+        )
+    return total

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from lazyinspect import limits
 from lazyinspect.errors import Mark, Problem, ShapeError, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.arguments import block_arguments, block_inputs, inputs_in_order, plan_key
-from lazyinspect.plan.budget import Halt
+from lazyinspect.plan.budget import CONTAINER, Halt
 from lazyinspect.plan.checks import pick, unmet
 from lazyinspect.plan.frame import POISON, Draft, Frame, Skip, Val
 from lazyinspect.plan.leaves import Leaves
@@ -20,6 +21,7 @@ from lazyinspect.plan.sources import Sourced, Walk
 from lazyinspect.plan.tree import Call, Graph, Use
 from lazyinspect.spec.model import GraphSpec, Layers, Spec, StepSpec
 from lazyinspect.spec.names import STRUCTURE
+from lazyinspect.spec.values import no_more
 
 
 class Walker(Protocol):
@@ -111,6 +113,9 @@ class Nodes:
             problem = unmet(step, value, scope)
             if problem is not None:
                 self.walker.problems.append(problem)
+                if len(self.walker.problems) >= limits.PROBLEMS:
+                    self.walker.problems[:] = no_more(self.walker.problems)
+                    raise Halt
         return value
 
     def _container(self, step: StepSpec, name: str, sourced: Sourced, walk: Walk) -> Val:
@@ -147,6 +152,8 @@ class Nodes:
 
         Without a source (`prev` cannot be read here) its steps name their own.
         """
+        if walk.budget is not None:
+            walk.budget.look(mark, CONTAINER)
         frame = Frame(
             walk.frame, walk.frame.block, declared, ("input",) if source else (), mark,
             path=(*walk.frame.path, name),
@@ -213,6 +220,8 @@ class Nodes:
         except SpecError as error:
             # a default that fails stands in the block, and what it reads comes from here
             raise SpecError(problem.inside(step.mark) for problem in error.problems) from None
+        if walk.budget is not None:
+            walk.budget.look(step.mark, sum(map(_elements, params.values())) // 20)
         key = (step.op, plan_key(params))
         return self._closed(step, body, step.op, params, name, Sourced(inputs, {}), walk, key)
 
@@ -334,3 +343,10 @@ def _same(item: Any, source: Val | None) -> bool:
     if not isinstance(item, Val) or source is None:
         return False
     return (item.frame, item.slot, item.path) == (source.frame, source.slot, source.path)
+
+
+def _elements(value: Any) -> int:
+    """About how many values a parameter holds."""
+    if isinstance(value, tuple):
+        return sum(map(_elements, value))
+    return 1

@@ -16,7 +16,7 @@ from lazyinspect import limits
 from lazyinspect.errors import Mark, OpError, Problem, SpecError
 from lazyinspect.plan import sources as src
 from lazyinspect.plan.arguments import flowing, op_problem
-from lazyinspect.plan.budget import Budget, Halt
+from lazyinspect.plan.budget import BLOCK, Budget, Halt
 from lazyinspect.plan.checks import count, holds
 from lazyinspect.plan.elsewhere import Elsewhere
 from lazyinspect.plan.frame import Block, Frame, Skip, Val
@@ -76,8 +76,8 @@ class Planner:
 
     @property
     def count(self) -> int:
-        """Steps planned so far, a shared block's once."""
-        return self.budget.looked
+        """Steps planned so far, copies counted, a shared block's once."""
+        return max(self.budget.looked, self.budget.made)
 
     def network(
         self, params: Mapping[str, Any], inputs: tuple[tuple[str, TensorType], ...]
@@ -113,6 +113,7 @@ class Planner:
             The graph and its call; None where a problem was found.
         """
         before = len(self.problems)
+        self.budget.look(mark, BLOCK)
         self._bodies.append(body)
         frame = Frame(None, Block(), declared, inputs, mark, is_block=True)
         values = [Val(frame, slot, value) for slot, value in enumerate(types)]
@@ -172,7 +173,7 @@ class Planner:
         """Plan steps in order into the walk's graph."""
         self.budget.enter(layers.mark)
         for step in layers.steps:
-            self.budget.look(step.mark)
+            self.budget.look(step.mark, 1 + self.budget.extra(step))
             try:
                 if step.op == "splice":
                     self._splice(step, walk)
@@ -271,7 +272,10 @@ class Planner:
         outputs: list[Val] = []
         per_copy = _per_copy(step)
         with _restored(walk):
+            extra = self.budget.extra(step)
             for i in range(copies):
+                if extra:
+                    self.budget.look(step.mark, extra)
                 first = sourced.first()
                 walk.i = i
                 scope = Scope(walk.params, None if first is None else first.type, i)

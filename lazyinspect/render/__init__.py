@@ -49,4 +49,5 @@ def render(reports: Iterable[Report], form: Format, layout: Layout) -> Iterator[
         if layout.array:
             yield json.render_array(reports)
         else:
-            yield from map(json.render, reports)
+            for report in reports:
+                yield from json.pieces(report)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lazyinspect.report import (
@@ -23,10 +24,24 @@ from lazyinspect.report import (
     Verified,
 )
 
+_PIECE = 1_000
+
 
 def render(report: Report) -> str:
     """One JSON object and a newline."""
-    return pretty(data(report)) + "\n"
+    return "".join(pieces(report))
+
+
+def pieces(report: Report) -> Iterator[str]:
+    """The same, a thousand rows at a time: a million of them in one piece take gigabytes."""
+    rows = report.layers
+    # what is nested is written in one line, so that no other key starts one
+    head, key, tail = pretty(data(replace(report, layers=()))).partition('\n "layers": []')
+    yield f"{head}{key[:-1]}"
+    for start in range(0, len(rows), _PIECE):
+        text = ",\n".join(f"  {_compact(_layer(row))}" for row in rows[start : start + _PIECE])
+        yield f"{',' if start else ''}\n{text}"
+    yield f"]{tail}\n"
 
 
 def render_array(reports: Iterable[Report]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from pathlib import PurePath
 
+from lazyinspect import limits
 from lazyinspect.codes import worst_first
 from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.shapes import ITEM_BYTES
@@ -18,13 +19,13 @@ from lazyinspect.spec.model import (
     InputSpec,
     Layers,
     ParamSpec,
-    Spec,
     Policy,
+    Spec,
     TieSpec,
 )
 from lazyinspect.spec.names import BLOCK_KEYS, MERGES, SPEC_KEYS, STRUCTURE, did_you_mean
-from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence, read
 from lazyinspect.spec.policy import parse_policy
+from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence, read
 from lazyinspect.spec.steps import StepParser
 from lazyinspect.spec.values import Problems
 
@@ -100,8 +101,8 @@ class _Parser:
             network=self.steps.body(root, mark, {}, ""),
             ties=self._ties(root.get("tie")),
             mark=mark,
-        )
             policy=self._policy(root.get("check"), variants),
+        )
 
     def _version(self, node: Node | None) -> None:
         if node is not None and not (isinstance(node, Scalar) and node.value == 1):
@@ -200,6 +201,12 @@ class _Parser:
     def _params(self, node: Node | None) -> dict[str, ParamSpec]:
         mapping = self._mapping(node, "params", "write {classes: 10}")
         params: dict[str, ParamSpec] = {}
+        if mapping and len(mapping.pairs) > limits.VALUE:
+            self.problems.add(
+                "value-too-large", f"there are at most {limits.VALUE} parameters, and these are "
+                f"{len(mapping.pairs):,}", mapping.mark, help="a block may have its own",
+            )  # fmt: skip
+            return {}
         for key, value in mapping.pairs if mapping else ():
             name = key.text
             if name in RESERVED or not name.isidentifier():
@@ -242,13 +249,6 @@ class _Parser:
                 variants[key.text][name.text] = self.steps.expr(expr)
         return variants, marks
 
-    # -- blocks and ties ------------------------------------------------------------------
-
-    def _blocks(self, node: Node | None) -> dict[str, GraphSpec]:
-        mapping = self._mapping(node, "blocks", "write {Unit: {layers: [...]}}")
-        blocks: dict[str, GraphSpec] = {}
-        for key, value in mapping.pairs if mapping else ():
-            name = key.text
     def _policy(self, node: Node | None, variants: Collection[str]) -> Policy:
         mapping = self._mapping(node, "check", "write {max_params: 25M}")
         if mapping is None:
@@ -263,6 +263,13 @@ class _Parser:
                 )  # fmt: skip
         return policy
 
+    # -- blocks and ties ------------------------------------------------------------------
+
+    def _blocks(self, node: Node | None) -> dict[str, GraphSpec]:
+        mapping = self._mapping(node, "blocks", "write {Unit: {layers: [...]}}")
+        blocks: dict[str, GraphSpec] = {}
+        for key, value in mapping.pairs if mapping else ():
+            name = key.text
             if not name[:1].isupper() or not name.isidentifier():
                 fixed = name[:1].upper() + name[1:]
                 self.problems.add(

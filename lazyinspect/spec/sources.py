@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lazyinspect import limits
 from lazyinspect.spec.model import Expr, Group, Label, SourceExpr, Sources
 from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence
 from lazyinspect.spec.values import ValueParser
@@ -16,6 +17,12 @@ class SourceParser(ValueParser):
             self.problems.add(
                 "bad-expect", "`expect:` takes a list with an entry for each dimension",
                 node.mark, help="write for instance [_, 64, 56, 56]; `_` matches any size",
+            )  # fmt: skip
+            return None
+        if len(node.items) > limits.DIMS:
+            self.problems.add(
+                "bad-expect", f"a tensor has at most {limits.DIMS} dimensions, and this list "
+                f"{len(node.items):,} entries", node.mark, help="write an entry for each dimension",
             )  # fmt: skip
             return None
         entries: list[Expr | None] = []

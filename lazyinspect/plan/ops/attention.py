@@ -24,6 +24,7 @@ from lazyinspect.plan.ops.base import (
     Weight,
     divisors_near,
     require_at_least,
+    require_few_layers,
 )
 from lazyinspect.plan.ops.layers import (
     floats,
@@ -399,6 +400,7 @@ def _stack_check(argument: str, kind: str) -> Callable[[Args], None]:
         _require_layer(a, argument, kind)
         # torch builds a stack of none, whose forward then asks for its first layer
         require_at_least(a, 1, "num_layers")
+        require_few_layers(a, "num_layers")
         if a.norm is not None:
             row = table().get(a.norm.op) if isinstance(a.norm, LayerValue) else None
             if not isinstance(row, Op) or len(row.inputs.parameters) != 1:
@@ -464,6 +466,7 @@ def _transformer_check(a: Args) -> None:
         custom = f"custom_{side}"
         if getattr(a, custom) is None:
             require_at_least(a, 1, f"num_{side}_layers")
+            require_few_layers(a, f"num_{side}_layers")
         else:
             _require_layer(a, custom, f"Transformer{side.capitalize()}")
     # the inputs are compared with it, even where neither half is torch's own

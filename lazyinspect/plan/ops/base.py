@@ -14,6 +14,7 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias
 
+from lazyinspect import limits
 from lazyinspect.errors import ArgumentError, ShapeError
 from lazyinspect.plan.ops.operands import tensor
 from lazyinspect.plan.ops.signature import Signature, parse_signature
@@ -163,6 +164,20 @@ def require_at_least(a: Args, least: int, *names: str) -> None:
                 raise ArgumentError(
                     f"expects {name} of at least {least}, and gets {item}", argument=name
                 )
+
+
+def require_few_layers(a: Args, *names: str) -> None:
+    """Hold the count of layers inside one, each of which is described, to what a network has.
+
+    Raises:
+        ArgumentError: one is above the limit.
+    """
+    for name in names:
+        if getattr(a, name) > limits.TENSORS:
+            raise ArgumentError(
+                f"expects {name} of at most {limits.TENSORS:,}, and gets {getattr(a, name):,}",
+                argument=name,
+            )
 
 
 def divisors_near(count: int, *sizes: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, ShapeError
-from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, require_at_least
+from lazyinspect.plan.ops.base import Args, LazyOp, Op, Weight, require_at_least, require_few_layers
 from lazyinspect.plan.ops.layers import (
     floats,
     inferred,
@@ -53,6 +53,7 @@ def _pair(hx: Value) -> tuple[Value, Value]:
 
 def _check(a: Args) -> None:
     require_at_least(a, 1, "input_size", "hidden_size", "num_layers")
+    require_few_layers(a, "num_layers")
     probability(a, "dropout")
     projected = _projection(a)
     if not 0 <= projected < a.hidden_size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import floor, isfinite
 
+from lazyinspect import limits
 from lazyinspect.errors import ArgumentError, ShapeError
 from lazyinspect.plan.ops.base import Args, Op, accept
 from lazyinspect.plan.ops.operands import distinct_dims, integers, no_negative_sizes, refuse, tensor
@@ -19,7 +20,7 @@ from lazyinspect.shapes import (
     prod,
 )
 
-MAX_PIECES = 100_000
+MAX_PIECES = limits.TENSORS
 """Tensors in one tuple: `unbind`, `split` and `chunk` make no more."""
 
 
