@@ -17,8 +17,8 @@ from lazyinspect.commands.common import (
     NoColor,
     Output,
     Verbose,
-    file_of,
     progress,
+    report_file,
     to,
 )
 from lazyinspect.errors import LazyinspectError
@@ -63,7 +63,7 @@ def check(
     from lazyinspect.render import problems
     from lazyinspect.render.drift import render_check
 
-    file = file_of(output)
+    file = report_file(output, *(paths or ()))
     plain = no_color or context.obj or file is not None
     layout = options.layout(sys.stdout, plain, verbose=verbose)
     try:

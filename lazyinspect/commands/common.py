@@ -5,6 +5,7 @@ Nothing here computes, and nothing imports torch or yaml: ``--help`` loads this 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from typing import Annotated
 
 import typer
 
-from lazyinspect.files import replace_file, require_output, say, say_at_once
+from lazyinspect.errors import Problem, SpecError
+from lazyinspect.files import called, replace_file, require_output, say, say_at_once, writing
 from lazyinspect.interrupt import undoing
 
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR=1 does.")]
@@ -112,6 +114,33 @@ def progress(what: str, columns: int) -> Iterator[Callable[[int, int], None] | N
 def file_of(output: Path | None) -> Path | None:
     """Where else than to standard output."""
     return None if output is None or str(output) in ("-", "/dev/stdout") else output
+
+
+def report_file(output: Path | None, *read: str) -> Path | None:
+    """Where else than to standard output a report goes, which is no YAML and replaces none.
+
+    Args:
+        read: what the command reads.
+
+    Raises:
+        SpecError: a spec, a lock, or what the command reads is there.
+    """
+    file = file_of(output)
+    if file is None:
+        return None
+    with writing(str(file)):
+        there = file.is_file()
+        same = there and any(os.path.exists(path) and file.samefile(path) for path in read)
+    if same or (there and file.suffix in (".yaml", ".yml")):
+        what = "is read, and a report would replace it" if same else (
+            "is there already, and a report is no YAML"
+        )  # fmt: skip
+        problem = Problem(
+            "would-overwrite", f"{called(str(file))} {what}",
+            help="write to another file, for instance report.txt",
+        )  # fmt: skip
+        raise SpecError(problem)
+    return file
 
 
 def to(file: Path | None, pieces: Iterable[str]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from lazyinspect.commands.common import (
     Output,
     Settings,
     Verbose,
-    file_of,
+    report_file,
     to,
 )
 from lazyinspect.errors import LazyinspectError
@@ -67,7 +67,7 @@ def diff(
     given = list(operands or ())
     if base is None and len(given) != 2:
         options.refuse(f"two are compared, and {len(given) or 'none'} is named", "A B")
-    file = file_of(output)
+    file = report_file(output, *given)
     plain = no_color or context.obj or file is not None
     layout = options.layout(sys.stdout, plain, verbose=verbose)
     found: list[Comparison] = []

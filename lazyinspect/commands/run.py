@@ -22,7 +22,7 @@ from lazyinspect.commands.common import (
     Settings,
     Spec,
     Variant,
-    file_of,
+    report_file,
     working,
 )
 from lazyinspect.commands.outcomes import Outcome, printed
@@ -113,7 +113,7 @@ def run(
     }
     limit = None if memory_limit is None else options.size(memory_limit)
     plain = no_color or context.obj
-    file = file_of(output)
+    file = report_file(output, spec)
     layout = options.layout(
         sys.stdout,
         plain or file is not None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lazyinspect.commands.common import Debug, Output, file_of, to
+from lazyinspect.commands.common import Debug, Output, report_file, to
 
 
 def schema(output: Output = None, debug: Debug = False) -> Iterator[str]:
@@ -13,4 +13,4 @@ def schema(output: Output = None, debug: Debug = False) -> Iterator[str]:
 
     from lazyinspect import api
 
-    return to(file_of(output), [json.dumps(api.schema(), indent=2, ensure_ascii=False) + "\n"])
+    return to(report_file(output), [json.dumps(api.schema(), indent=2, ensure_ascii=False) + "\n"])
