@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lazyinspect.lock.networks import Options
+    from lazyinspect.probe.calls import Calls
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 """Dtypes that parameters may have."""
@@ -249,6 +250,23 @@ def run(
         timing=probed.timing,
         verified=probed.verified,
     )
+
+
+def call(
+    module: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], *, train: bool = False
+) -> Calls:
+    """Run any module once, and tell what each call in it was given and returned.
+
+    Args:
+        args, kwargs: for its forward; a TensorType stands for a tensor of zeros.
+        train: in training mode; otherwise in eval mode. The modes are as before afterwards.
+
+    Raises:
+        NetworkError: torch cannot be imported. An error of the forward is in what is returned.
+    """
+    with importing_torch():
+        from lazyinspect.probe.calls import call as listen
+    return listen(module, args, kwargs, train=train)
 
 
 def check(

@@ -60,9 +60,8 @@ def find(paths: Sequence[str]) -> Found:
         if os.path.isdir(path):
             before = len(specs) + len(orphans)
             for file in _walk(path):
-                if file.endswith(LOCK_SUFFIX):
-                    if not os.path.isfile(spec_of(file)) and _matches(file, _LOCK):
-                        orphans.append(file)
+                if is_orphan(file):
+                    orphans.append(file)
                 elif is_spec(file):
                     specs.append(file)
             if len(specs) + len(orphans) == before:
@@ -90,7 +89,14 @@ def find(paths: Sequence[str]) -> Found:
 
 def is_spec(path: str) -> bool:
     """Whether a YAML file looks like a spec."""
-    return _matches(path, _LAYERS)
+    return not path.endswith(LOCK_SUFFIX) and _matches(path, _LAYERS)
+
+
+def is_orphan(path: str) -> bool:
+    """Whether a file is a lock without a spec beside it."""
+    return (
+        path.endswith(LOCK_SUFFIX) and not os.path.isfile(spec_of(path)) and _matches(path, _LOCK)
+    )
 
 
 def _matches(path: str, pattern: re.Pattern[bytes]) -> bool:

@@ -52,7 +52,7 @@ class Recorder:
         self._seen: set[int] = set()
 
     def enter(self, path: str, inputs: Sequence[Any]) -> None:
-        row = ObservedRow(path, self._calls[path], inputs=_type_of(inputs), node=self.nodes[path])
+        row = ObservedRow(path, self._calls[path], inputs=type_of(inputs), node=self.nodes[path])
         self._calls[path] += 1
         self.rows.append(row)
         self.running.append(row)
@@ -60,7 +60,7 @@ class Recorder:
     def exit(self, output: Any, module: nn.Module | None = None) -> None:
         row = self.running.pop()
         exports = isinstance(row.node, tree.Graph) and row.node.exports
-        row.output = _type_of(output[0] if exports else output)
+        row.output = type_of(output[0] if exports else output)
         if module is not None:
             row.type = class_name(type(module))
             if isinstance(row.node, tree.Leaf):
@@ -191,11 +191,12 @@ def untouched_buffers(network: nn.Module, nodes: Nodes) -> Iterator[None]:
                         buffer.copy_(value)
 
 
-def _type_of(value: Any) -> Value:
+def type_of(value: Any) -> Value:
+    """A nested value with its tensors' types in their place."""
     if isinstance(value, torch.Tensor):
         return TensorType(tuple(value.shape), str(value.dtype).removeprefix("torch."))
     if isinstance(value, (tuple, list)):
-        return tuple(map(_type_of, value))
+        return tuple(map(type_of, value))
     if isinstance(value, dict):
-        return {key: _type_of(item) for key, item in value.items()}
+        return {key: type_of(item) for key, item in value.items()}
     return value
