@@ -99,7 +99,8 @@ def align(a: Sequence[Item], b: Sequence[Item]) -> list[tuple[Item, Item]]:
 
 
 def _equal(a: Item, b: Item) -> bool:
-    return a.deep == b.deep and (a.name == b.name or (a.positional and b.positional))
+    named = a.name == b.name or (a.positional and b.positional)
+    return named and a.deep == b.deep and a.wiring == b.wiring
 
 
 def _anchors(a: Sequence[Item], b: Sequence[Item]) -> list[tuple[int, int]]:
@@ -164,6 +165,8 @@ def _weight(a: Item, b: Item, names_a: set[str], names_b: set[str]) -> float:
         if not numbered and (a.name in names_b or b.name in names_a):
             return _NEVER
     weight = 4.0 if named else 0.5 if a.name == b.name else 0.0
+    if a.wiring == b.wiring:
+        weight += 0.75
     if a.row.outputs == b.row.outputs:
         weight += 0.5
     if a.row.inputs == b.row.inputs:

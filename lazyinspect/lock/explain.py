@@ -63,7 +63,7 @@ class _Explainer:
             self.roles.setdefault(item, ("cause", cause))
         self._ties()
         self._outputs()
-        self._shifted()
+        told.count_shifted(self.pairing, self.added, self.gone, self.roles)
 
     # what starts a difference
 
@@ -147,6 +147,8 @@ class _Explainer:
         else:
             self._in_place(item, twin, mine)
         differing = other or differ.written(was, row)
+        if not differing and bool(row.uses) != bool(was.uses):
+            differing = [Change("uses", was.uses or None, row.uses or None, "uses")]
         if differing and mine is None:
             found = self._upstream(item, twin, reaching, first)
             if found is None:
@@ -250,7 +252,8 @@ class _Explainer:
                 if not (shapes_differ and change.part == "argument"
                         and self.computed.argument(row, change.field))
             ]  # fmt: skip
-        if bool(row.uses) != bool(was.uses) or (row.uses and not same_module):
+        shared = bool(row.uses) != bool(was.uses) or (row.uses and not same_module)
+        if shared and self._sharing(item.parent) is None:
             own.append(Change("uses", was.uses or None, row.uses or None, "uses"))
         if not self.pairing.same_reads(item, twin):
             own.append(Change("reads", _reads(self.old, twin), _reads(self.new, item), "reads"))
@@ -266,12 +269,23 @@ class _Explainer:
             kind = "renamed" if len(own) == 1 else "changed"
         return own, kind
 
+    def _sharing(self, container: Item | None) -> Cause | None:
+        """The cause that a container around a row is a module of its own now, or no longer."""
+        while container is not None:
+            role, cause = self.roles.get(container, ("", None))
+            if role == "cause" and cause and any(c.part == "uses" for c in cause.changes):
+                return cause
+            container = container.parent
+        return None
+
     def _upstream(self, item: Item, twin: Item, reaching: set[Cause], first: int) -> Cause | None:
         """The nearest cause of what a row's first forward finds otherwise."""
         row, was = item.row, twin.row
         assert row is not None and was is not None
         if reaching and was.inputs != row.inputs:
             return max(reaching, key=lambda cause: cause.order)
+        if bool(row.uses) != bool(was.uses):
+            return self._sharing(item.parent)
         inside = self._inside(item, twin)
         if inside:
             return min(inside, key=lambda cause: cause.order)
@@ -352,28 +366,6 @@ class _Explainer:
         self.causes.append(
             Cause("output", len(self.new.items), changes=[*returns, *found], mark=mark)
         )
-
-    def _shifted(self) -> None:
-        """Count rows of which nothing but the path differs, at the cause that stands before."""
-        for item, twin in self.pairing.back.items():
-            starts = [(c.position, self.added[c]) for c in item.children if c in self.added]
-            kept = 0
-            for child in twin.children:
-                if child in self.gone:
-                    starts.append((kept, self.gone[child]))
-                elif child in self.pairing.forth:
-                    kept = self.pairing.forth[child].position + 1
-            if not starts:
-                continue
-            starts.sort(key=lambda start: start[0])
-            for child in item.children:
-                was = self.pairing.back.get(child)
-                if was is None or was.name == child.name:
-                    continue
-                before = [cause for place, cause in starts if place <= child.position]
-                if before:
-                    rows = sum(inner not in self.roles for inner in child.below())
-                    before[-1].root().shifted += rows
 
 
 def _reads(tree: Tree, item: Item) -> str:

@@ -32,6 +32,35 @@ def comparison(
     )
 
 
+def count_shifted(
+    pairing: Pairing, added: Mapping[Item, Cause], gone: Mapping[Item, Cause], roles: Roles
+) -> None:
+    """Count rows of which nothing but the path differs, at the cause that stands before them.
+
+    Args:
+        added, gone: the causes of what one of the networks has and the other has not.
+    """
+    for item, twin in pairing.back.items():
+        starts = [(child.position, added[child]) for child in item.children if child in added]
+        place = 0
+        for child in twin.children:
+            if child in gone:
+                starts.append((place, gone[child]))
+            elif child in pairing.forth:
+                place = pairing.forth[child].position + 1
+        if not starts:
+            continue
+        starts.sort(key=lambda start: start[0])
+        for child in item.children:
+            was = pairing.back.get(child)
+            if was is None or was.name == child.name:
+                continue
+            before = [cause for place, cause in starts if place <= child.position]
+            if before:
+                rows = sum(inner not in roles for inner in child.below())
+                before[-1].root().shifted += rows
+
+
 def rest(before: Snapshot, after: Snapshot, param_changes: tuple[Change, ...]) -> Cause | None:
     """The cause where no layer differs and something does."""
     if param_changes:

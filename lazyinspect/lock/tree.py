@@ -19,6 +19,7 @@ class Item:
 
     __slots__ = (
         "children", "deep", "index", "inside", "name", "own", "parent", "position", "row", "sort",
+        "wiring",
     )  # fmt: skip
 
     def __init__(self, row: Row | None, name: str, parent: Item | None, index: int) -> None:
@@ -31,6 +32,8 @@ class Item:
         self.children: list[Item] = []
         self.sort = self.own = self.deep = 0
         """Equal numbers: the same type; also the same arguments; also the same inside."""
+        self.wiring: tuple[int | str, ...] = ()
+        """What it reads, siblings by how many steps before it they stand; empty: the last."""
         self.inside: Counter[tuple[str, int]] | None = None
         """For alignments: names and numbers of what it holds, once they were asked for."""
 
@@ -87,12 +90,14 @@ class Tree:
             above, _, name = row.path.rpartition(".")
             parent = self.by_path.get(above, self.root)
             item = Item(row, name, parent, index)
+            if row.reads is not None:
+                item.wiring = tuple([_relative(text, item, self) for text in row.reads])
             parent.children.append(item)
             self.by_path[row.path] = item
             self.items.append(item)
         for item, row in zip(reversed(self.items), reversed(snapshot.rows), strict=True):
             sort = (row.kind, row.declared)
-            own = (*sort, row.type, frozen(row.given))
+            own = (*sort, row.type, frozen(row.given), bool(row.uses))
             deep = (
                 own,
                 tuple([(None if c.positional else c.name, c.deep) for c in item.children]),
@@ -156,6 +161,14 @@ class Tree:
 
     def _find(self, name: str, container: Item) -> Item | None:
         return self.by_path.get(f"{container.path}.{name}" if container.path else name)
+
+
+def _relative(text: str, item: Item, tree: Tree) -> int | str:
+    """A source as it would be written wherever in its list a step stands."""
+    assert item.parent is not None
+    path = item.parent.path
+    read = tree.by_path.get(f"{path}.{text}" if path else text)
+    return text if read is None or read.parent is not item.parent else item.position - read.position
 
 
 def frozen(value: Any) -> Any:

@@ -141,7 +141,7 @@ def edited(spec: dict[str, Any], edit: str, place: int) -> dict[str, Any] | None
     edit=st.sampled_from(["insert", "remove", "rename", "change"]),
     place=st.integers(0, 60),
 )
-@settings(laws, max_examples=400)
+@settings(laws, max_examples=120)
 def test_one_edit_is_one_cause(spec: dict[str, Any], edit: str, place: int) -> None:
     new = edited(spec, edit, place)
     assume(new is not None)
