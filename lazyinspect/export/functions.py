@@ -133,13 +133,21 @@ def _over_batch(operand: Operand, operands: list[Operand], node: Function) -> Op
 
 
 def _extremum(node: Function, operands: list[Operand], args: Mapping[str, str]) -> Expr:
-    x, y = operands
+    x, y = _with_other(node, operands)
     return call(f"torch.{node.op.name}", x.text, y.text if _is_tensor(y) else _scalar(y, x))
 
 
 def _where(node: Function, operands: list[Operand], args: Mapping[str, str]) -> Expr:
-    x, condition, other = operands
+    x, condition, other = _with_other(node, operands)
     return call("torch.where", condition.text, x.text, other.text)
+
+
+def _with_other(node: Function, operands: list[Operand]) -> list[Operand]:
+    """Operands, the last of which may be an argument instead."""
+    if "other" not in node.args:
+        return operands
+    number = node.args["other"]
+    return [*operands, Operand(literal(number), number)]
 
 
 def _gather(node: Function, operands: list[Operand], args: Mapping[str, str]) -> Expr:

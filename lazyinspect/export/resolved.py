@@ -8,7 +8,7 @@ the layout ``blocks``, once for all uses that came out equal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lazyinspect.errors import Problem, SpecError
@@ -224,7 +224,7 @@ class _Writer:
         sources, args = written.sources, dict(node.args)
         listed = isinstance(sources, list) and not any(isinstance(s, list) for s in sources)
         if node.op.kind != "merge" or isinstance(sources, dict) or not (listed or sources is None):
-            return (node.op.name, _arguments(args)), sources
+            return (node.op.name, _function_arguments(node, args)), sources
         items = [Name("prev")] if sources is None else list(sources)
         if args:
             items.append(args)
@@ -308,7 +308,15 @@ class _Writer:
         return ["input:", *(f"  {quoted(name)}: {flow(form)}" for name, form in forms.items())]
 
 
-def _arguments(args: Any) -> str:
+def _function_arguments(node: Function, args: Mapping[str, Any]) -> str:
+    """Arguments by name, but for sizes one by one, `permute: [0, 2, 1]`, which have none."""
+    (first, *others) = node.op.parameters.parameters or (None,)
+    if first is not None and first.variadic and not others and args:
+        return flow(args[first.name])
+    return _arguments(args)
+
+
+def _arguments(args: Mapping[str, Any]) -> str:
     """Arguments by name; none is nothing."""
     if len(args) == 1:
         ((name, value),) = args.items()

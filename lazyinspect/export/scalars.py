@@ -51,5 +51,7 @@ def flow(value: Any) -> str:
 
 def _float(value: float) -> str:
     if math.isfinite(value):
-        return repr(value)
+        mantissa, e, exponent = repr(value).partition("e")
+        # YAML 1.1 takes 1e-06 for a text
+        return f"{mantissa}.0e{exponent}" if e and "." not in mantissa else repr(value)
     return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"

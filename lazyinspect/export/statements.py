@@ -142,7 +142,8 @@ class Statements:
         callee: str | None = None
         if function is not None and keywords:
             given = function.op.inputs.bind(operands, keywords)
-            operands = tuple(given.get(p.name, p.default) for p in function.op.inputs.parameters)
+            names = [p for p in function.op.inputs.parameters if p.name not in function.args]
+            operands = tuple(given.get(p.name, p.default) for p in names)
             keywords = {}
         elif isinstance(node, Use):
             owner, at = frame.module(node)

@@ -130,7 +130,9 @@ def _instruction(step: tree.Step, outside: str | int | None) -> Instruction:
     if isinstance(node, tree.Function):
         if step.keywords:
             given = node.op.inputs.bind(step.operands, step.keywords)
-            values = [given.get(p.name, p.default) for p in node.op.inputs.parameters]
+            names = node.op.inputs.parameters
+            # `other` may be a source or an argument: eq(input, other=0.5)
+            values = [given.get(p.name, p.default) for p in names if p.name not in node.args]
             common["operands"] = tuple(map(_encode, values))
             common["keywords"] = ()
         return Instruction(

@@ -8,57 +8,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-import torch
-from exports import (
-    CASES,
-    CONFIGS,
-    config,
-    exported,
-    inputs_of,
-    network_of,
-    scramble,
-    subject,
-)
+from exports import CASES, CONFIGS, config, exported, network_of, same_in_python, subject
 from hypothesis import HealthCheck, given, settings
 from random_specs import as_text, specs
 
 from lazyinspect.errors import SpecError
 from lazyinspect.export import Options, Subject, export
-from lazyinspect.probe import materialised
-
-
-def assert_same_network(given: Subject, *, lazy: bool = False, seeded: bool = True) -> str:
-    """The exported class is the network; its text."""
-    source = export(Subject(given.plan, given.spec, Options(lazy=lazy)), "python")
-    inputs = inputs_of(given.plan)
-    torch.manual_seed(7)
-    network = materialised(given.plan)
-    torch.manual_seed(7)
-    again = network_of(source)
-    with torch.no_grad():
-        if lazy:
-            again(*inputs)
-        old, new = network.state_dict(), again.state_dict()
-        assert [(key, t.shape) for key, t in old.items()] == [(k, t.shape) for k, t in new.items()]
-        assert not seeded or all(torch.equal(old[key], new[key]) for key in old)
-        scramble(network)
-        again.load_state_dict(network.state_dict())
-        torch.testing.assert_close(
-            again(*inputs), network(*inputs), rtol=1e-4, atol=1e-5, equal_nan=True
-        )
-    return source
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_an_exported_config_is_the_network_under_one_seed(name: str) -> None:
     spec, plan = config(name, small=True)
-    assert_same_network(Subject(plan, spec))
+    same_in_python(Subject(plan, spec))
 
 
 @pytest.mark.parametrize("name", ["densenet", "resnet_basic", "lstm_tagger", "gpt2", "vit"])
 def test_a_config_of_torchs_own_lazy_layers_is_the_network_too(name: str) -> None:
     spec, plan = config(name, small=True)
-    source = assert_same_network(Subject(plan, spec), lazy=True, seeded=False)
+    source = same_in_python(Subject(plan, spec), lazy=True, seeded=False)
     assert "nn.Lazy" in source
 
 
@@ -66,7 +33,7 @@ def test_a_config_of_torchs_own_lazy_layers_is_the_network_too(name: str) -> Non
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_exported_case_is_the_network(case: Path, lazy: bool) -> None:
     given = subject(case.read_text(encoding="utf-8"))
-    assert_same_network(given, lazy=lazy, seeded=False)
+    same_in_python(given, lazy=lazy, seeded=False)
 
 
 @given(spec=specs())
@@ -76,7 +43,7 @@ def test_an_exported_case_is_the_network(case: Path, lazy: bool) -> None:
 def test_exported_random_specs_are_the_networks_under_one_seed(spec: dict[str, object]) -> None:
     given = subject(as_text(spec))
     if given.plan.root.steps:
-        assert_same_network(given)
+        same_in_python(given)
 
 
 def written(folder: Path) -> Iterable[Path]:

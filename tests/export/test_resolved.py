@@ -5,13 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 import torch
-from exports import CASES, config, every_config, exported, figures, inputs_of, scramble, subject
+import yaml
+from exports import (
+    CASES,
+    CONFIGS,
+    config,
+    every_config,
+    exported,
+    figures,
+    inputs_of,
+    scramble,
+    subject,
+)
 from hypothesis import HealthCheck, given, settings
 from random_specs import as_text, specs
 
-from lazyinspect import lazy
+from lazyinspect import api, lazy
 from lazyinspect.errors import SpecError
 from lazyinspect.export import Options, Subject, export
 from lazyinspect.network import build
@@ -157,6 +169,17 @@ def test_resolved_random_specs_are_the_lazy_networks_under_one_seed(
 ) -> None:
     given = subject(as_text(spec))
     assert_same_network(given, resolved(given, "blocks")[1])
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_resolved_config_fits_the_schema_of_the_language_as_any_reader_of_yaml_reads_it(
+    name: str,
+) -> None:
+    spec, plan = config(name)
+    validator = jsonschema.Draft7Validator(api.schema())
+    for layout in LAYOUTS:
+        # PyYAML's own scalars are YAML 1.1's, where 1e-05 is a text and `on` a boolean
+        validator.validate(yaml.safe_load(written(Subject(plan, spec), layout)))
 
 
 # -- what it looks like ---------------------------------------------------------------------

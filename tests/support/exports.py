@@ -13,6 +13,7 @@ from torch import nn
 from lazyinspect import api
 from lazyinspect.export import Options, Subject, export
 from lazyinspect.plan import Plan, make_plan
+from lazyinspect.probe import materialised
 from lazyinspect.probe.inputs import make_inputs
 from lazyinspect.report import LayerRow
 from lazyinspect.spec.grammar import parse_spec
@@ -107,3 +108,25 @@ def scramble(network: nn.Module, seed: int = 0) -> None:
             tensor.uniform_(0.5, 1.5)
         elif tensor.is_floating_point():
             tensor.normal_(0, 0.2)
+
+
+def same_in_python(given: Subject, *, lazy: bool = False, seeded: bool = True) -> str:
+    """Hold the exported class to the network; its text."""
+    source = export(Subject(given.plan, given.spec, Options(lazy=lazy)), "python")
+    inputs = inputs_of(given.plan)
+    torch.manual_seed(7)
+    network = materialised(given.plan)
+    torch.manual_seed(7)
+    again = network_of(source)
+    with torch.no_grad():
+        if lazy:
+            again(*inputs)
+        old, new = network.state_dict(), again.state_dict()
+        assert [(key, t.shape) for key, t in old.items()] == [(k, t.shape) for k, t in new.items()]
+        assert not seeded or all(torch.equal(old[key], new[key]) for key in old)
+        scramble(network)
+        again.load_state_dict(network.state_dict())
+        torch.testing.assert_close(
+            again(*inputs), network(*inputs), rtol=1e-4, atol=1e-5, equal_nan=True
+        )
+    return source
