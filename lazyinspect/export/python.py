@@ -81,6 +81,7 @@ def _require_torch(call: Call, path: str) -> None:
 
 def _name_classes(classes: Classes, root: str) -> None:
     """A name of its own for each class; the network's is the spec's."""
+    root = f"{root}Network" if root in _TAKEN else root
     taken = {*_TAKEN, root}
     for family in classes.families:
         base = family.name or root

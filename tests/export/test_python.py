@@ -184,3 +184,22 @@ def test_layers_that_torch_lacks_are_all_named_with_their_lines() -> None:
     places = [problem.mark.line for problem in caught.value.problems if problem.mark is not None]
     assert places == [3, 5]
     assert {problem.code for problem in caught.value.problems} == {"cannot-export"}
+
+
+@pytest.mark.parametrize("name", ["tensor", "my net-2", "3d", "ä", "unit"])
+def test_any_name_of_a_spec_gives_a_class_of_its_own(name: str) -> None:
+    text = (
+        f'name: "{name}"\ninput: [1, 8]\n'
+        "blocks:\n"
+        "  Unit: {layers: [LazyLinear: 8, ReLU]}\n"
+        "  Tensor: {layers: {a: Unit, b: {add: [a, input]}}}\n"
+        "layers: {one: Unit, two: Tensor}"
+    )
+    same_in_python(subject(text))
+
+
+def test_a_network_without_steps_gives_its_input() -> None:
+    given = subject("input: [1, 8]\nlayers: [{ReLU: , if: false}]")
+    source = export(given, "python")
+    assert "        return input\n" in source
+    assert export(given, "resolved").endswith("layers:\n  - Identity\n")
