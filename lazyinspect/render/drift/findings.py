@@ -18,6 +18,8 @@ from lazyinspect.errors import Mark, Problem
 from lazyinspect.render.drift import words
 from lazyinspect.render.drift.groups import grouped
 
+NAMED = ("new-variant", "lost-variant", "over-budget")
+"""Kinds whose headline names the network."""
 SHOWN = 4
 """Names of rows or variants that are written out; the rest are counted."""
 
@@ -46,12 +48,17 @@ class Finding:
 
 def findings(report: CheckReport) -> list[Finding]:
     """All of them, root causes first."""
-    return [*_problems(report), *_drifts(report.drifts, "error"), *_drifts(report.allowed, "note")]
+    causes = (*report.drifts, *report.allowed)
+    return [
+        *_problems(report),
+        *_drifts(report.drifts, "error", causes),
+        *_drifts(report.allowed, "note", causes),
+    ]
 
 
 def drift_findings(drifts: Sequence[Drift]) -> list[Finding]:
     """Of a comparison, which has no problems."""
-    return list(_drifts(drifts, "error"))
+    return list(_drifts(drifts, "error", drifts))
 
 
 def _problems(report: CheckReport) -> Iterator[Finding]:
@@ -80,9 +87,11 @@ def _problems(report: CheckReport) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _drifts(drifts: Sequence[Drift], level: Literal["error", "note"]) -> Iterator[Finding]:
+def _drifts(
+    drifts: Sequence[Drift], level: Literal["error", "note"], causes: Sequence[Drift]
+) -> Iterator[Finding]:
     drifted = by_spec(drifts)
-    alone = Counter((drift.spec, drift.variant) for drift in drifts)
+    alone = Counter((drift.spec, drift.variant) for drift in causes)
     for group in grouped(drifts):
         drift = group[0]
         shared = alone[drift.spec, drift.variant] > 1
@@ -111,7 +120,7 @@ def about(
     """
     drift = group[0]
     names = variants(group)
-    if names:
+    if names and drift.kind not in NAMED:
         yield f"variant{'s' * (len(names) > 1)}: {some(names)}"
     if drift.also:
         yield f"also at: {some(drift.also)}"

@@ -15,6 +15,7 @@ from lazyinspect.render.drift import text
 from lazyinspect.render.drift.findings import Finding, drift_findings, findings
 from lazyinspect.render.drift.paths import in_repository
 from lazyinspect.render.layout import Layout
+from lazyinspect.render.paint import printable
 from lazyinspect.render.problems_json import place_data
 
 ANNOTATIONS = 10
@@ -62,7 +63,7 @@ def _annotation(finding: Finding, root: str | None) -> str:
         values["endColumn"] = place["end_column"]
     values["title"] = finding.rule
     properties = ",".join(f"{name}={escaped_property(str(v))}" for name, v in values.items())
-    message = escaped("\n".join((finding.headline, *finding.details)))
+    message = escaped("\n".join(map(printable, (finding.headline, *finding.details))))
     return f"::{_LEVELS[finding.level]} {properties}::{message}\n"
 
 
@@ -118,5 +119,5 @@ def _plain(value: str) -> str:
 
 def _entities(value: str) -> str:
     """Every character that Markdown or HTML gives a meaning, as a reference."""
-    value = re.sub(r"\s+", " ", value)
-    return re.sub(r"[&<>|`*_~\[\]()#@!\\:]", lambda m: f"&#{ord(m[0])};", value)
+    value = printable(re.sub(r"\s+", " ", value))
+    return re.sub(r"[&<>|`*_~\[\]#@\\]|:(?=\S)", lambda m: f"&#{ord(m[0])};", value)

@@ -18,6 +18,8 @@ def grouped(drifts: Iterable[Drift]) -> list[list[Drift]]:
 def _place(drift: Drift) -> object:
     fields = tuple([(c.field, c.part) for c in drift.changes if c.part not in _FOUND_OUT])
     mark = drift.mark
+    if drift.kind == "over-budget":  # whose figures are the network's
+        return (drift.spec, drift.kind, drift.variant, fields)
     if mark is None:
         return (drift.spec, drift.kind, drift.path, drift.before_path, fields)
     where = (mark.source.path, mark.line, mark.column)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from lazyinspect.drift import Checked, CheckReport, Comparison, Drift, Locked
 from lazyinspect.render import figures
 from lazyinspect.render.drift import words
-from lazyinspect.render.drift.findings import accept, by_spec, rows, some, variants
+from lazyinspect.render.drift.findings import NAMED, accept, by_spec, rows, some, variants
 from lazyinspect.render.drift.groups import grouped
 from lazyinspect.render.drift.sides import side_by_side
 from lazyinspect.render.layout import Layout
@@ -34,10 +34,14 @@ def summary(report: CheckReport) -> str:
     # a spec without a lock is one result, whatever it holds
     total = sum(counts.values())
     networks = f"network{'s' * (total != 1)}"
-    allowed = sum(bool(result.allowed) for result in report.results)
-    parts = [f"{counts['ok']} of {total} {networks} as locked"]
-    if counts["ok"] == total:
-        parts = [f"{total} {networks} as locked"]
+    fine = [result for result in report.results if result.status == "ok"]
+    allowed = sum(bool(result.allowed) for result in fine)
+    same = len(fine) - allowed
+    parts = [f"{total} {networks} as locked"]
+    if same != total:
+        parts = [f"{same} of {total} {networks} as locked"]
+    if allowed:
+        parts.append(f"{allowed} with changes that a policy allows")
     drifted = [result for result in report.results if result.status == "drift"]
     broken = sum(not any(drift.accept for drift in result.drifts) for result in drifted)
     if len(drifted) > broken:
@@ -46,15 +50,13 @@ def summary(report: CheckReport) -> str:
         parts.append(f"{broken} against a policy")
     if counts["failed"]:
         parts.append(f"{counts['failed']} not compared")
-    if allowed:
-        parts.append(f"{allowed} with changes that a policy allows")
     return ", ".join(parts)
 
 
 def _check(report: CheckReport, layout: Layout) -> Iterator[Line]:
     if layout.verbose:
         yield from _listed(report.results)
-    yield from _specs(report.drifts, layout)
+    yield from _specs(report.drifts, layout, {drift.spec for drift in report.allowed})
     if report.drifts:
         yield []
     for group in grouped(report.allowed):
@@ -88,15 +90,20 @@ def _allowed(group: Sequence[Drift], layout: Layout) -> Iterator[Line]:
     ]
 
 
-def _specs(drifts: Sequence[Drift], layout: Layout) -> Iterator[Line]:
-    """Every cause, and after the last of a spec what they come to."""
+def _specs(drifts: Sequence[Drift], layout: Layout, others: Collection[str] = ()) -> Iterator[Line]:
+    """Every cause, and after the last of a spec what they come to.
+
+    Args:
+        others: specs with further causes, which are told elsewhere.
+    """
     drifted = by_spec(drifts)
     by_file: dict[str, list[list[Drift]]] = {}
     for group in grouped(drifts):
         by_file.setdefault(group[0].spec, []).append(group)
     first = True
     for groups in by_file.values():
-        alone = len(groups) == 1 and len(variants(groups[0])) < 2
+        spec = groups[0][0].spec
+        alone = len(groups) == 1 and len(variants(groups[0])) < 2 and spec not in others
         for group in groups:
             if not first:
                 yield []
@@ -137,7 +144,7 @@ def _notes(
     for mark in drift.used_at[2:4]:
         yield from _note(gutter, "used at", place(mark), layout)
     names = variants(group)
-    if names and drift.kind not in ("new-variant", "lost-variant", "over-budget"):
+    if names and drift.kind not in NAMED:
         yield from _note(gutter, "variants" if len(names) > 1 else "variant", some(names), layout)
     if drift.also:
         yield from _note(gutter, "also at", some(drift.also), layout)

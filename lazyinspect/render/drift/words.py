@@ -64,8 +64,8 @@ def headline(drift: Drift) -> str:
         return _over_budget(drift)
     if drift.kind == "no-expect":
         if not drift.type:
-            where = network(drift)
-            return f"a policy asks for `expect:` at `{drift.path}`, and {where} has no such step"
+            whose = network(drift)
+            return f"a policy asks for `expect:` at `{drift.path}`, and {whose} has no such step"
         return f"{drift.path}{more}{kind} has no `expect:`, and a policy asks for one"
     what = {"param": "parameter ", "tie": "tie "}.get(drift.kind, "")
     if drift.path and not what:
