@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -134,6 +135,10 @@ def _parse(text: str) -> Formula:
     if stripped.startswith("{"):
         name = stripped.strip("{}") or "width"
         raise FormulaError("a formula has no braces around it", help=f"write `${name}`")
+    if "#" in text:
+        raise FormulaError(
+            "a formula has no comment", help="end the quotes before it", offset=text.index("#")
+        )
     if any(text.count(opening) != text.count(closing) for opening, closing in ("()", "[]", "{}")):
         raise FormulaError(
             "the brackets of this formula do not match",
@@ -141,7 +146,10 @@ def _parse(text: str) -> Formula:
         )
     indent = len(text) - len(text.lstrip())
     try:
-        body = ast.parse(stripped, mode="eval").body
+        with warnings.catch_warnings():
+            # `1if x else 2`: newer versions of Python say so on standard error, and will refuse it
+            warnings.simplefilter("error")
+            body = ast.parse(stripped, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         offset = getattr(error, "offset", None) or 1
         raise FormulaError(
