@@ -25,6 +25,8 @@ def in_repository(path: str, root: str | None = None) -> str:
 
 def uri(path: str) -> str:
     """A path as :func:`in_repository` gives it, as a URI or a reference relative to the root."""
-    # a file's name may be bytes that are no text
-    quoted = quote(os.fsencode(path), safe="/")
+    try:
+        quoted = quote(os.fsencode(path), safe="/")  # a file's name may be bytes that are no text
+    except UnicodeEncodeError:  # no file has such a name
+        quoted = quote(path, safe="/", errors="replace")
     return f"file://{quoted}" if path.startswith("/") else quoted
