@@ -13,6 +13,7 @@ from typing import Any
 from lazyinspect import limits
 from lazyinspect.codes import worst_first
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
+from lazyinspect.plan import beside
 from lazyinspect.plan.arguments import op_problem
 from lazyinspect.plan.habits import call_meant, lazy_instead, value_meant
 from lazyinspect.plan.meant import unknown_op
@@ -71,7 +72,12 @@ def with_lint(error: GrammarError) -> SpecError:
         and problem.mark is not None
         and problem.mark.line not in known
     ]
-    return SpecError(worst_first([*error.problems, *more]))
+    strays = error.strays
+    wrong = [
+        beside.told(problem, strays[problem], error.spec.blocks) if problem in strays else problem
+        for problem in error.problems
+    ]
+    return SpecError(worst_first([*wrong, *more]))
 
 
 def _step(step: StepSpec, spec: Spec, allow: Sequence[str]) -> Iterator[Problem]:

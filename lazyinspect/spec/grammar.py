@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from collections.abc import Mapping as Table
 from pathlib import PurePath
 
 from lazyinspect import limits
@@ -27,6 +28,7 @@ from lazyinspect.spec.names import BLOCK_KEYS, MERGES, SPEC_KEYS, STRUCTURE, did
 from lazyinspect.spec.policy import parse_policy
 from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence, read
 from lazyinspect.spec.steps import StepParser
+from lazyinspect.spec.strays import Stray
 from lazyinspect.spec.values import Problems
 
 _INPUT_KEYS = ("shape", "dtype", "high")
@@ -53,16 +55,24 @@ def parse_spec(text: str, path: str) -> Spec:
             problems = Problems()
             problems.found.extend(cut)
             spec = _Parser(problems, whole).spec(path)
-        raise GrammarError(worst_first(_roots(problems.found)), spec)
+        raise GrammarError(worst_first(_roots(problems.found)), spec, problems.strays)
     return spec
 
 
 class GrammarError(SpecError):
-    """Breaches of the grammar. ``spec`` is what could be read, to look for other problems in."""
+    """Breaches of the grammar.
 
-    def __init__(self, problems: list[Problem], spec: Spec) -> None:
+    Args:
+        spec: what could be read, to look for other problems in.
+        strays: the steps of those that say that a key means nothing.
+    """
+
+    def __init__(
+        self, problems: list[Problem], spec: Spec, strays: Table[Problem, Stray] | None = None
+    ) -> None:
         super().__init__(problems)
         self.spec = spec
+        self.strays = strays or {}
 
 
 def _roots(found: list[Problem]) -> list[Problem]:

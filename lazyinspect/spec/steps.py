@@ -19,9 +19,11 @@ from lazyinspect.spec.model import (
     Sources,
     StepSpec,
 )
-from lazyinspect.spec.names import GRAPH_KEYS, MERGES, STEP_KEYS, did_you_mean
+from lazyinspect.spec.names import GRAPH_KEYS, MERGES, STEP_KEYS
 from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence
 from lazyinspect.spec.sources import SourceParser
+from lazyinspect.spec.strays import call, missing_dash, stray
+from lazyinspect.spec.texts import flow_list, flow_mapping
 from lazyinspect.spec.values import Problems
 
 
@@ -37,11 +39,23 @@ class StepParser(SourceParser):
     def layers(self, node: Node, *, where: str) -> Layers:
         """``layers:``, or what ``Sequential:`` holds."""
         if isinstance(node, Sequence):
+            meant = call(node.items)
+            if meant is not None:
+                name, arguments, number = meant
+                self.problems.add(
+                    "bad-step",
+                    f"a step is the name of a layer or function, and this is {number.text}",
+                    number.mark,
+                    help="write for instance ReLU, or {LazyConv2d: [64, 3]}"
+                    if name is None
+                    else f"the arguments of an op follow a colon: {{{name.text}: {arguments}}}",
+                )
+                return Layers((), False, node.mark)
             listed = [self.step(item) for item in node.items]
             steps = tuple(step for step in listed if step is not None)
             return self._nonempty(Layers(steps, False, node.mark), bool(node.items), where)
         if isinstance(node, Mapping):
-            slip = _missing_dash(node)
+            slip = missing_dash(node)
             if slip is not None:
                 self.problems.add(
                     "bad-step", f"`{slip.text}` is read as the name of a step here", slip.mark,
@@ -149,24 +163,8 @@ class StepParser(SourceParser):
                 help="write for instance {ReLU: , from: x}",
             )  # fmt: skip
             return
-        op = next((key for key, _ in ops if key.text[:1].isupper()), None)
-        for key, _ in ops:
-            if op is None or not key.text[:1].islower() or key.text in MERGES:
-                continue
-            near = did_you_mean(key.text, STEP_KEYS) if len(key.text) > 2 else ""
-            self.problems.add(
-                "unknown-key", f"a step has no key `{key.text}`", key.mark,
-                help=near or f"an argument of {op.text} stands with the others: "
-                f"{{{op.text}: [..., {{{key.text}: ...}}]}}",
-            )  # fmt: skip
-            return
-        names = ", ".join(f"`{key.text}`" for key, _ in ops[:3])
-        self.problems.add(
-            "bad-step",
-            f"a step has one op, and this has {len(ops)}: {names}",
-            ops[1][0].mark,
-            help="steps under names stand below `Sequential:`; in a list each has its own dash",
-        )
+        known = [(key, value) for key, value in node.pairs if key.text in STEP_KEYS]
+        self.problems.stray(*stray(ops, known))
 
     # -- the op and its argument ----------------------------------------------------------
 
@@ -299,6 +297,12 @@ class StepParser(SourceParser):
     def _input_names(self, node: Node | None) -> tuple[tuple[str, Mark], ...]:
         if node is None:
             return ()
+        if isinstance(node, Mapping) and node.pairs:
+            self.problems.add(
+                "bad-label", "the inputs of a block are a list of names, and have no shapes",
+                node.mark, help=f"write input: {flow_list(key for key, _ in node.pairs)}",
+            )  # fmt: skip
+            return tuple((key.text, key.mark) for key, _ in node.pairs)
         items = node.items if isinstance(node, Sequence) else (node,)
         names = [self.label(item, "`input:`") for item in items]
         found = [name for name in names if name is not None]
@@ -317,6 +321,13 @@ class StepParser(SourceParser):
         keys: tuple[str, ...] | None = None
         if isinstance(node, Mapping):
             keys = tuple(key.text for key, _ in node.pairs)
+            if keys and all(isinstance(v, Scalar) and v.value is None for _, v in node.pairs):
+                both = flow_mapping((key, key) for key, _ in node.pairs)
+                self.problems.add(
+                    "bad-label", "a mapping gives each output a name and a label", node.mark,
+                    help=f"write {both}, or as a tuple {flow_list(key for key, _ in node.pairs)}",
+                )  # fmt: skip
+                return OutputSpec((), None, False, node.mark)
             labels = [self.label(value, "`output:`") for _, value in node.pairs]
         elif isinstance(node, Sequence):
             labels = [self.label(value, "`output:`") for value in node.items]
@@ -371,19 +382,6 @@ def _listed(node: Scalar) -> str:
         return f"a space is missing after the dash: - {node.text.split()[0].lstrip('-')}"
     example = node.text if isinstance(node.value, str) and " " not in node.text else "ReLU"
     return f"write [{example}]"
-
-
-def _missing_dash(node: Mapping) -> Scalar | None:
-    """The first key of a mapping that was meant to be a list: layers' names with arguments."""
-    if not all(key.text[:1].isupper() for key, _ in node.pairs):
-        return None
-    for key, value in node.pairs:
-        items = value.items if isinstance(value, Sequence) else (value,)
-        if not all(isinstance(item, Scalar) for item in items):
-            continue
-        if any(not isinstance(item.value, str) for item in items if isinstance(item, Scalar)):
-            return key
-    return None
 
 
 def _form(op: str) -> str:

@@ -13,6 +13,8 @@ from lazyinspect.spec.formula import Formula, FormulaError, parse_formula
 from lazyinspect.spec.model import OPEN, ArgsExpr, Expr, LayerExpr, Name, Template
 from lazyinspect.spec.names import MODULE_ATTRIBUTES, did_you_mean
 from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence
+from lazyinspect.spec.strays import Stray
+from lazyinspect.spec.texts import flow_list
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -22,6 +24,8 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
+        self.strays: dict[Problem, Stray] = {}
+        """Of the steps with keys that mean nothing, what stands there."""
 
     def add(self, code: str, message: str, mark: Mark, *, help: str = "", found: str = "") -> None:
         self._note(Problem(code, message, mark, help=help, found=found))
@@ -29,6 +33,12 @@ class Problems:
     def formula(self, error: FormulaError, mark: Mark, *, quoted: bool = False) -> None:
         """A formula's problem, at the characters to blame."""
         self._note(formula_problem(error, mark, quoted=quoted))
+
+    def stray(self, problem: Problem, step: Stray | None) -> None:
+        """A step with keys that mean nothing."""
+        if step is not None:
+            self.strays[problem] = step
+        self._note(problem)
 
     def _note(self, problem: Problem) -> None:
         self.found.append(problem)
@@ -151,29 +161,35 @@ class ValueParser:
         keywords: Mapping | None = None
         if items and isinstance(items[-1], Mapping) and self._is_keywords(items[-1], parameters):
             keywords = items.pop()  # type: ignore[assignment]
-        self._keywords_together(items, keywords)
+        keywords = self._keywords_together(items, keywords)
         positional = tuple(self.expr(item) for item in items)
         if keywords is None:
             return ArgsExpr(positional)
         return self._keywords(positional, keywords)
 
-    def _keywords_together(self, items: list[Node], keywords: Mapping | None) -> None:
+    def _keywords_together(self, items: list[Node], keywords: Mapping | None) -> Mapping | None:
         """`[16, 3, padding: 1, dilation: 2]` are two mappings, and only the last is keywords."""
-        for item in list(items):
-            if not isinstance(item, Mapping) or len(item.pairs) != 1:
-                continue
-            key = item.pairs[0][0]
-            if key.text[:1].islower():
-                names = [key.text, *(k.text for k, _ in keywords.pairs)] if keywords else [key.text]
-                self.problems.add(
-                    "bad-value",
-                    f"`{key.text}` stands among the positional arguments",
-                    key.mark,
-                    help="keywords stand together at the end: {"
-                    + ", ".join(f"{name}: ..." for name in names)
-                    + "}",
-                )
-                items.remove(item)
+        apart = [
+            item
+            for item in items
+            if isinstance(item, Mapping) and len(item.pairs) == 1
+            and item.pairs[0][0].text[:1].islower()
+        ]  # fmt: skip
+        if not apart:
+            return keywords
+        for item in apart:
+            items.remove(item)
+        first = apart[0].pairs[0][0]
+        pairs = [pair for item in apart for pair in item.pairs]
+        together = Mapping((*pairs, *(keywords.pairs if keywords else ())), first.mark)
+        self.problems.add(
+            "bad-value",
+            f"`{first.text}` stands among the positional arguments",
+            first.mark,
+            help="keywords stand together in braces at the end: "
+            f"{flow_list([*items, together])}",
+        )
+        return together
 
     @staticmethod
     def _is_keywords(node: Mapping, parameters: Callable[[str], bool] | None) -> bool:
