@@ -130,7 +130,9 @@ def _unexpected(
         labelled = [step for step in steps.values() if name in [label for label, _ in step.labels]]
         if not found and not labelled and name == OUTPUT:
             found, labelled = _outputs(plan, spec, rows)
-        met = {(row.place.line, row.place.column): row for row in found}
+        met: dict[tuple[int, int], LayerRow] = {}
+        for row in found:
+            met.setdefault((row.place.line, row.place.column), row)
         for place, row in met.items():
             step = steps.get(place)
             if step is not None and step.expect is None:
