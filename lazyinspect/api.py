@@ -305,6 +305,7 @@ def check_all(
     """Hold every network of specs and folders against its lock, whatever is wrong with others.
 
     Args:
+        paths: none: the folders that the project's pyproject.toml names, else the current one.
         device: also build and run every network there, and hold what it shows against the plan.
         jobs: processes; None for as many as pay.
         progress: called with how many specs of how many are done.
@@ -313,6 +314,7 @@ def check_all(
         SpecError: a path does not exist, or there is no spec in a folder.
     """
     from lazyinspect.lock.check import check_paths
+    from lazyinspect.lock.project import default_paths
 
     return check_paths(
         [str(path) for path in paths] or default_paths(), load, _lock_options(allow), jobs,
@@ -329,7 +331,6 @@ def _run_on(device: str, spec: Spec, variant: str | None, allow: tuple[str, ...]
         spec, variant=variant, allow=allow, device=device, time=False, init="zeros",
         **planned_with(spec, spec.source.path),
     )  # fmt: skip
-        paths: none: the folders that the project's pyproject.toml names, else the current one.
 
 
 def lock(path: str | PathLike[str], *, allow: Sequence[str] = ()) -> tuple[Locked, ...]:
@@ -338,7 +339,6 @@ def lock(path: str | PathLike[str], *, allow: Sequence[str] = ()) -> tuple[Locke
     Args:
         path: a spec, or a folder, searched with all below it.
         allow: full names of your own classes that the specs may use.
-    from lazyinspect.lock.project import default_paths
 
     Returns:
         What was done with each, and what the lock before said otherwise.
@@ -365,6 +365,8 @@ def lock_all(
     """Write locks: of whole specs, and of single networks of others.
 
     Args:
+        paths: none, and nothing to accept: the folders that the project's pyproject.toml names,
+            else the current one.
         accept: ``SPEC`` or ``SPEC@VARIANT``: what to take as it is now; what the lock says of
             the spec's other networks stays.
         jobs: processes; None for as many as pay.
@@ -373,6 +375,7 @@ def lock_all(
     Raises:
         SpecError: ``CI`` is set, a path does not exist, or there is no spec in a folder.
     """
+    from lazyinspect.lock.project import default_paths
     from lazyinspect.lock.write import lock_paths
 
     options = _lock_options(allow)
@@ -386,8 +389,6 @@ def diff(
     a: Source,
     b: Source | None = None,
     *,
-        paths: none, and nothing to accept: the folders that the project's pyproject.toml names,
-            else the current one.
     base: str | None = None,
     set: Mapping[str, Any] | None = None,
     input: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
@@ -396,7 +397,6 @@ def diff(
 ) -> tuple[Drift, ...]:
     """What changed between two networks, by cause. Loads no torch where every op is in the table.
 
-    from lazyinspect.lock.project import default_paths
     Args:
         a, b: a spec, a lock or a JSON report, with ``@VARIANT`` for one network; ``@VARIANT``
             alone is of a's file. Networks of one name belong together.
@@ -465,15 +465,17 @@ def export(
     allow: Sequence[str] = (),
     layout: Literal["inline", "blocks"] = "inline",
     lazy: bool = False,
-) -> str:
-    """The network in another form. Loads no torch for ``resolved``, ``python`` and ``json``.
+    depth: int | None = None,
+) -> str | bytes:
+    """The network in another form; bytes where that is no text. None of them loads torch.
 
     Args:
         to: ``resolved``, a spec with nothing left to infer; ``python``, a module that needs torch
-            alone; ``json``, the plan as data.
+            alone; ``json``, the plan as data; ``mermaid``, ``dot``, ``svg``, ``png``, a picture.
         layout: of ``resolved``: ``inline`` writes a block where it is used, ``blocks`` equal ones
             once.
         lazy: of ``python``: torch's own lazy layers, where the spec has them and torch too.
+        depth: of pictures: levels of containers to draw; None for a vertex a block.
 
     Raises:
         SpecError, NetworkError, ExpectationError: as :func:`plan`; SpecError also where the format
@@ -483,7 +485,7 @@ def export(
     from lazyinspect.export import export as write
 
     _require("layout", layout, ("inline", "blocks"))
-    options = Options(layout, lazy)
+    options = Options(layout, lazy, depth)
     require_format(to, options)
     loaded = load(spec)
     planned = plan(loaded, variant=variant, set=set, input=input, batch=batch, allow=allow)

@@ -48,7 +48,7 @@ def called(path: str) -> str:
     return shown if len(shown) <= 200 else f"{shown[:80]} ... {shown[-80:]}"
 
 
-def replace_file(path: Path, pieces: Iterable[str]) -> None:
+def replace_file(path: Path, pieces: Iterable[str | bytes]) -> None:
     """Write the pieces to a temporary name beside ``path``, then rename it.
 
     A run that fails or is interrupted leaves the old file. A link is followed, and what is no
@@ -64,7 +64,7 @@ def replace_file(path: Path, pieces: Iterable[str]) -> None:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if special:
-        _write(path, path, "".join(pieces))
+        _write(path, path, pieces)
         return
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:32]}.{os.getpid()}.tmp")
@@ -79,7 +79,7 @@ def replace_file(path: Path, pieces: Iterable[str]) -> None:
                 # of a process that was killed, or a link that somebody put there
                 remove()
                 temporary.touch(exist_ok=False)
-            _write(temporary, path, "".join(pieces))
+            _write(temporary, path, pieces)
             with writing(str(path)):
                 if target.exists():
                     temporary.chmod(target.stat().st_mode)
@@ -88,9 +88,12 @@ def replace_file(path: Path, pieces: Iterable[str]) -> None:
             remove()
 
 
-def _write(file: Path, name: Path, text: str) -> None:
+def _write(file: Path, name: Path, pieces: Iterable[str | bytes]) -> None:
     # as on standard output: names from a command line or a folder need not be text
-    data = text.encode("utf-8", "backslashreplace")
+    data = b"".join(
+        piece if isinstance(piece, bytes) else piece.encode("utf-8", "backslashreplace")
+        for piece in pieces
+    )
     with writing(str(name)), open(file, "wb") as stream:
         stream.write(data)
 

@@ -138,6 +138,7 @@ _TABLE = (
     Code("out-of-memory", "the network does not fit into memory", _COMMAND, 3),
     Code("cannot-write", "the output cannot be written", _COMMAND),
     Code("cannot-export", "the format has no words for something in the network", _COMMAND),
+    Code("missing-extra", "a package or program that the format needs is not there", _COMMAND),
     Code("would-overwrite", "the output would replace a file of your own", _COMMAND),
     Code("unknown-code", "no problem has this code", _COMMAND),
 )

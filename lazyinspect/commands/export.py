@@ -24,6 +24,7 @@ from lazyinspect.commands.common import (
 )
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.export import FORMATS, is_ours
+from lazyinspect.files import printing, replace_file
 
 
 def export(
@@ -49,6 +50,10 @@ def export(
     lazy: Annotated[
         bool, typer.Option("--lazy", help="Of python: torch's own lazy layers where it has them.")
     ] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Of pictures: levels to draw, instead of blocks."),
+    ] = None,
     output: Output = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a file that no export has written.")
@@ -73,8 +78,34 @@ def export(
             allow=tuple(allow or ()),
             layout=layout,  # type: ignore[arg-type]  # the verb checks it
             lazy=lazy,
+            depth=depth,
         )
-    return to(file, [written])
+    if isinstance(written, str):
+        return to(file, [written])
+    if file is None:
+        print_bytes(written, to_)
+    else:
+        replace_file(file, [written])
+    return iter(())
+
+
+def print_bytes(data: bytes, what: str) -> None:
+    """Write what is no text to standard output.
+
+    Raises:
+        SpecError: that is a terminal.
+    """
+    with printing():
+        if sys.stdout.isatty():
+            raise SpecError(
+                Problem(
+                    "bad-option",
+                    f"`{what}` is no text, and standard output is a terminal",
+                    help="name a file with -o",
+                )
+            )
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def require_ours(path: Path) -> None:

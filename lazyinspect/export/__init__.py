@@ -1,6 +1,7 @@
 """A plan and its spec -> the network in another form: one row a format. No torch here.
 
-To add a format: a module with ``write(subject) -> str``, and a row in :data:`FORMATS`.
+To add a format: a module with ``write(subject)``, which gives text or bytes, and a row in
+:data:`FORMATS`.
 """
 
 from __future__ import annotations
@@ -25,18 +26,27 @@ class Format:
     takes: frozenset[str] = frozenset()
     """Fields of Options that mean something to it."""
     sign: bytes = b"Written by lazyinspect export"
-    """What the first line of a file of this format holds, and no other file's."""
+    """What the first line of a file of this format holds, and no other file's; of one that is no
+    text the first 4 KiB."""
+    magic: bytes = b""
+    """What a file starts with that is no text."""
 
+
+_PICTURE = frozenset({"depth"})
 
 FORMATS = {
     "resolved": Format("resolved", "a spec with nothing left to infer", frozenset({"layout"})),
     "python": Format("python", "classes that need PyTorch alone", frozenset({"lazy"})),
     "json": Format("plan_json", "the plan as data", sign=b'{"schema": "lazyinspect/plan/1"'),
+    "mermaid": Format("mermaid", "a picture that Markdown pages draw", _PICTURE),
+    "dot": Format("dot", "a picture for Graphviz to draw", _PICTURE),
+    "svg": Format("svg", "a picture that scales", _PICTURE),
+    "png": Format("png", "a picture", _PICTURE, magic=b"\x89PNG\r\n\x1a\n"),
 }
 """Every format by the name that ``--to`` takes; the first is the default."""
 
 
-def export(subject: Subject, to: str) -> str:
+def export(subject: Subject, to: str) -> str | bytes:
     """The network in a format of :data:`FORMATS`.
 
     Raises:
@@ -44,7 +54,7 @@ def export(subject: Subject, to: str) -> str:
             something in the network.
     """
     row = require_format(to, subject.options)
-    written: str = import_module(f"{__name__}.{row.module}").write(subject)
+    written: str | bytes = import_module(f"{__name__}.{row.module}").write(subject)
     return written
 
 
@@ -75,4 +85,7 @@ def require_format(to: str, options: Options) -> Format:
 def is_ours(start: bytes) -> bool:
     """Whether a file that starts so was written by an export, whatever the format."""
     first = start.split(b"\n", 1)[0]
-    return any(row.sign in first for row in FORMATS.values())
+    return any(
+        row.sign in start if row.magic and start.startswith(row.magic) else row.sign in first
+        for row in FORMATS.values()
+    )

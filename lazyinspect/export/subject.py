@@ -18,6 +18,8 @@ class Options:
     """Of ``resolved``: a block where it is used, or once for equal uses."""
     lazy: bool = False
     """Of ``python``: torch.nn.LazyX where the spec has it and torch too."""
+    depth: int | None = None
+    """Of pictures: levels of containers to draw; None: a vertex for each block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from lazyinspect.export import FORMATS, Options, is_ours
 
 MINE = ("resolved", "python", "json")
 """Formats of text; pictures and weights have tests of their own."""
+TEXTS = "resolved python json mermaid dot".split()
+"""Formats that need neither torch nor another program."""
 TEXT = "input: [1, 8]\nlayers: [LazyLinear: 4]\n"
 
 
