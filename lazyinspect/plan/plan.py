@@ -257,7 +257,7 @@ def _explained(
 def _fallback(dtype: str, allow: tuple[str, ...]) -> Any:
     def call(*arguments: Any) -> Any:
         # the one way from a plan to torch: a class without a row
-        with importing_torch():
+        with importing_torch(planning=True):
             from lazyinspect.plan import fallback
         return fallback.apply(*arguments, dtype=dtype, allow=allow)
 

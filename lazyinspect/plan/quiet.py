@@ -13,8 +13,11 @@ from lazyinspect.errors import NetworkError, Problem
 
 
 @contextmanager
-def importing_torch() -> Iterator[None]:
+def importing_torch(planning: bool = False) -> Iterator[None]:
     """Around the first import of torch: nothing here uses numpy, so it may well be absent.
+
+    Args:
+        planning: it is to plan a class that the op table lacks; otherwise a device needs it.
 
     Raises:
         NetworkError: torch is broken, or does not fit into memory.
@@ -26,18 +29,24 @@ def importing_torch() -> Iterator[None]:
         except (ImportError, OSError, SystemError) as error:
             if (getattr(error, "name", None) or "").startswith("lazyinspect"):
                 raise
-            raise NetworkError(_no_torch(error)) from error
+            raise NetworkError(_no_torch(error, planning)) from error
 
 
-def _no_torch(error: Exception) -> Problem:
+def _no_torch(error: Exception, planning: bool) -> Problem:
     said = f"{type(error).__name__}: {error}"
     memory = ("failed to map segment", "cannot allocate memory", "returned NULL without")
     if any(text in said for text in memory):
         message = "torch cannot be imported: this machine has not enough memory for it"
         return Problem("out-of-memory", message, notes=(said,))
+    needs = "nothing runs on a device"
+    help = "`python -c 'import torch'` shows what is wrong with it"
+    if planning:
+        needs = "a class that is not in the op table is not planned"
+    else:
+        help += "; --device meta plans without"
     return Problem(
         "device-unavailable",
-        "torch cannot be imported, so nothing runs on a device",
-        help="`python -c 'import torch'` shows what is wrong with it; --device meta plans without",
+        f"torch cannot be imported, so {needs}",
+        help=help,
         notes=(said,),
     )
