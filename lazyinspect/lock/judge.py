@@ -22,6 +22,8 @@ from lazyinspect.spec.policy import BUDGETS
 FIGURES = {"max_params": "param_count", "max_macs": "macs", "max_param_bytes": "param_bytes"}
 """Budgets, and the figures of totals and rows that they are of."""
 SPENDERS = 5
+LEAST = 0.005
+"""Share of a budget below which nobody would look."""
 OUTPUT = "output"
 """In ``require_expect``: what gives the network's output, whatever it is called."""
 
@@ -97,7 +99,9 @@ def _spenders(plan: Plan, spec: Spec, figure: str, total: int) -> Iterator[Spend
             groups.setdefault((row.place, value), []).append(row)
     steps = _steps(spec)
     ordered = sorted(groups.items(), key=lambda each: -each[0][1] * len(each[1]))
-    for (place, value), rows in ordered[:SPENDERS]:
+    for index, ((place, value), rows) in enumerate(ordered[:SPENDERS]):
+        if index and value * len(rows) < LEAST * total:
+            break
         first = rows[0]
         step = steps.get((place.line, place.column))
         mark = step.mark if step else Mark(spec.source, place.line, place.column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from lazyinspect.errors import SpecError
 from lazyinspect.lock import places
 from lazyinspect.lock.project import pattern
 from lazyinspect.spec.grammar import parse_spec
+from lazyinspect.spec.policy import CHECK_KEYS, PLANNED_KEYS
 
 NET = """\
 input: [1, 3, 16, 16]
@@ -523,3 +525,25 @@ def test_drifts_that_break_a_policy_say_where_it_stands(write: Write) -> None:
     assert (policy.source.path, policy.line, policy.column, policy.length) == (
         "pyproject.toml", 3, 3, 10,
     )  # fmt: skip
+
+
+# -- what the docs say ---------------------------------------------------------------------------
+
+
+def test_the_project_that_the_docs_show_is_read(write: Write) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+    toml = page.split("```toml\n")[1].split("```")[0]
+    write(configs__net=NET, configs__detector__net=VARIANTS, pyproject_toml=toml)
+    assert broken() == [
+        ("configs/detector/net.yaml", "small", "2"),
+        ("configs/detector/net.yaml", "large", "2"),
+    ]
+
+
+def test_the_docs_have_every_key_of_a_policy() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+    table = page.split("| key | in a spec |")[1].split("\n\n")[0]
+    named = set(
+        re.findall(r"`([a-z_]+)`", "\n".join(r.split("|")[1] for r in table.split("\n")[2:]))
+    )
+    assert named == {*CHECK_KEYS, *PLANNED_KEYS, "folders", "files"}

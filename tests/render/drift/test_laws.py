@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote_to_bytes
 
 import jsonschema
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from lazyinspect.drift import Change, Checked, CheckReport, Drift, Spender
+from lazyinspect.drift import Change, Checked, CheckReport, Drift, Kind, Spender
 from lazyinspect.errors import Mark, Problem, Source, Span
 from lazyinspect.render.drift import github, junit, sarif, text
 from lazyinspect.render.drift import json as drift_json
@@ -272,3 +273,16 @@ def test_the_command_accepts_what_drifted_for_this_cause_and_no_more() -> None:
 def test_shares_of_a_budget_are_of_the_network() -> None:
     spender = Spender("a", "LazyLinear", 25, 2, 200)
     assert spender.share == 0.25
+
+
+def test_the_docs_have_every_rule() -> None:
+    page = (DOCS / "ci.md").read_text(encoding="utf-8")
+    table = page.split("#### Rules")[1].split("\n\n")[1]
+    named = re.findall(r"`((?:drift|policy)/[a-z_-]+)`", table)
+    assert sorted(named) == sorted(sarif.rules())
+
+
+def test_every_kind_of_drift_has_a_rule() -> None:
+    policies = {"over-budget", "no-expect"}
+    kinds = {f"drift/{kind}" for kind in get_args(Kind) if kind not in policies}
+    assert kinds == {rule for rule in sarif.rules() if rule.startswith("drift/")}
