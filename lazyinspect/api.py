@@ -272,7 +272,7 @@ def call(
 def check(
     path: str | PathLike[str], *, allow: Sequence[str] = (), device: str | None = None
 ) -> tuple[Drift, ...]:
-    """What differs between networks and the locks beside their specs, by cause.
+    """What differs between networks and the locks beside their specs, by cause, or breaks a policy.
 
     Loads no torch where every op is in the table.
 
@@ -282,7 +282,7 @@ def check(
         device: also build and run every network there.
 
     Returns:
-        A drift for each cause; empty when nothing differs.
+        A drift for each cause; empty when nothing differs but what a policy lets pass.
 
     Raises:
         SpecError, NetworkError, ExpectationError: a lock is missing or unreadable, or a network

@@ -76,7 +76,7 @@ def schema() -> Schema:
 
 
 def _check() -> Schema:
-    texts: Schema = {"type": "array", "items": {"type": "string", "minLength": 1}}
+    name: Schema = {"type": ["string", "integer"], "minLength": 1}
     allowed: Schema = {"enum": list(ALLOWED)}
     count = {"anyOf": [
         {"type": "number", "minimum": 0},
@@ -98,7 +98,7 @@ def _check() -> Schema:
         "max_param_bytes": {"description": "Bytes of parameters at most: 100MiB.", **size},
         "require_expect": {
             "description": "Steps that are to have an `expect`; `output` for the last.",
-            "anyOf": [{"type": "string", "minLength": 1}, texts],
+            "anyOf": [name, {"type": "array", "items": name}],
         },
     }
     variant = {"type": "object", "additionalProperties": False, "properties": rules}

@@ -92,9 +92,11 @@ def _expects(problems: Problems, name: str, node: Node) -> Any:
 def strings(problems: Problems, name: str, node: Node, example: str) -> tuple[str, ...] | None:
     """A list of texts, or one text; None where it is neither, which is noted."""
     items = node.items if isinstance(node, Sequence) else (node,)
-    texts = [item.text for item in items if isinstance(item, Scalar) and item.text]
-    whole = all(isinstance(i, Scalar) and isinstance(i.value, (str, int)) for i in items)
-    if len(texts) == len(items) and whole:
+    # a step may be called 3
+    texts = [
+        i.text for i in items if isinstance(i, Scalar) and i.text and type(i.value) in (str, int)
+    ]
+    if len(texts) == len(items):
         return tuple(texts)
     _refuse(problems, node, f"`{name}` takes a list of texts", f"write {example}")
     return None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from lazyinspect.lock import places
 from lazyinspect.lock.project import pattern
 from lazyinspect.spec.grammar import parse_spec
 from lazyinspect.spec.policy import CHECK_KEYS, PLANNED_KEYS
+from lazyinspect.spec.reader import Mapping, Node, Scalar, read
 
 NET = """\
 input: [1, 3, 16, 16]
@@ -279,6 +281,48 @@ def test_an_expect_is_asked_for_by_path(write: Write, asked: str, missing: list[
     assert [path for *_, path in broken()] == missing
 
 
+@pytest.mark.parametrize(
+    "check",
+    [
+        "", "{}", "{allow: names}", "{allow: [names, batch]}", "{max_params: 25M}",
+        "{max_macs: 4.1 G}", "{max_param_bytes: 1.5 KiB}", "{max_params: 1e6}",
+        "{max_params: false}", "{require_expect: [3, output]}", "{require_expect: 3}",
+        "{variants: {small: {max_params: 3}}}",
+    ],
+)  # fmt: skip
+def test_the_schema_for_editors_has_every_form(check: str) -> None:
+    text = VARIANTS + f"check: {check}\n"
+    assert parse_spec(text, "net.yaml").policy is not None
+    jsonschema.validate(as_data(text), api.schema())
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["3", "{allow: name}", "{max_params: lots}", "{max_params: true}", "{max_params: -1}",
+     "{max_params: 5MiB}", "{max_param_bytes: 5M}", "{require_expect: [[a]]}", "{batch: 3}",
+     "{variants: {small: 3}}", "{variants: {small: {variants: {}}}}", "{require_expect: [true]}"],
+)  # fmt: skip
+def test_what_the_schema_for_editors_refuses_is_refused(check: str) -> None:
+    text = VARIANTS + f"check: {check}\n"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(as_data(text), api.schema())
+    with pytest.raises(SpecError):
+        parse_spec(text, "net.yaml")
+
+
+def as_data(text: str) -> Any:
+    """A spec as an editor reads it: YAML 1.2's core scalars."""
+
+    def plain(node: Node) -> Any:
+        if isinstance(node, Scalar):
+            return node.value
+        if isinstance(node, Mapping):
+            return {key.text: plain(value) for key, value in node.pairs}
+        return [plain(item) for item in node.items]
+
+    return plain(read(text, "net.yaml"))
+
+
 def test_an_expect_is_asked_for_by_label(write: Write) -> None:
     write(net=VARIANTS + "check: {require_expect: [head]}\n")
     assert broken() == [("net.yaml", "small", "head"), ("net.yaml", "large", "head")]
@@ -368,6 +412,7 @@ def test_commands_without_arguments_look_at_the_projects_folders(
         ("{allow: name}", "bad-policy", "`allow` has no `name`"),
         ("{allow: {a: b}}", "bad-policy", "`allow` takes a list of texts"),
         ("{require_expect: [[a]]}", "bad-policy", "`require_expect` takes a list of texts"),
+        ("{require_expect: [true]}", "bad-policy", "`require_expect` takes a list of texts"),
         ("{variants: {big: {}}}", "unknown-variant", "the spec has no variant `big`"),
         ("{variants: [a]}", "bad-policy", "`variants` takes a mapping of their names"),
         ("{variants: {small: 3}}", "bad-policy", "`small` takes a mapping of rules"),
