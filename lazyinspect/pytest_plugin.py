@@ -87,9 +87,15 @@ class SpecFile(pytest.File):
         """What `lazyinspect check` finds."""
         if self._results is None:
             from lazyinspect import api
+            from lazyinspect.drift import Checked
+            from lazyinspect.errors import LazyinspectError
 
-            allow = self.config.getoption("lazyinspect_allow")
-            self._results = api.check_all([_shortest(self.path)], allow=allow).results
+            path, allow = _shortest(self.path), self.config.getoption("lazyinspect_allow")
+            try:
+                self._results = api.check_all([path], allow=allow).results
+            except LazyinspectError as error:  # the project's policies cannot be read
+                failed = Checked(path, "", problems=error.problems, problem_code=error.exit_code)
+                self._results = (failed,)
         return self._results
 
 

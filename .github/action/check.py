@@ -17,19 +17,17 @@ HERE = Path(__file__).resolve().parent
 
 
 def install(inputs: Mapping[str, str]) -> int:
-    """Put lazyinspect, without torch, into an environment of its own; return the exit code.
+    """Put lazyinspect, as the action has it, into an environment of its own, without torch.
 
-    The job's own environment stays as it is. Without a version: as the action's own files are.
+    The job's own environment stays as it is. Returns pip's exit code.
     """
     folder = environment(inputs)
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    version = inputs.get("LAZYINSPECT_VERSION", "")
-    package = f"lazyinspect=={version}" if version else str(HERE.parents[1])
     return subprocess.run(
         [
             *(str(program(folder, "python")), "-m", "pip", "install", "--quiet"),
             *("--disable-pip-version-check", "--no-deps"),
-            *("--requirement", str(HERE / "requirements.txt"), package),
+            *("--requirement", str(HERE / "requirements.txt"), str(HERE.parents[1])),
         ],
         check=False,
     ).returncode

@@ -99,7 +99,7 @@ def runner(workspace: Path, tmp_path: Path) -> Runner:
                 continue
             values = {
                 name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda m: given[m[1]], value)
-                for name, value in step["env"].items()
+                for name, value in step.get("env", {}).items()
             }
             done = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],

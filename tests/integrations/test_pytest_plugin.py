@@ -124,6 +124,20 @@ def test_a_lock_that_says_nothing_fails_every_network_of_the_spec(
     assert failures(result).count("error[") == 2
 
 
+def test_policies_of_the_project_count(project: Project) -> None:
+    Path("pyproject.toml").write_text("[tool.lazyinspect]\nmax_params = 3_000\n")
+    result = project("--lazyinspect", "configs")
+    result.assert_outcomes(passed=2, failed=1)
+    assert failures(result).count("policy[max_params]: configs/net.yaml@large has 6,218") == 1
+    Path("pyproject.toml").write_text("[tool.lazyinspect]\nmax_parms = 3_000\n")
+    result = project("--lazyinspect", "configs")
+    result.assert_outcomes(failed=3)
+    assert (
+        failures(result).count("error[unknown-key]: [tool.lazyinspect] has no key `max_parms`") == 3
+    )
+    assert "Traceback" not in failures(result)
+
+
 def test_networks_that_came_or_went_are_tests(project: Project) -> None:
     write("net.yaml", NET.replace("large: ", "huge: "))
     result = project("--lazyinspect", "configs")
