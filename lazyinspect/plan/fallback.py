@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_map_only
 from lazyinspect.errors import ArgumentError, Mark, Problem, ShapeError, SpecError
 from lazyinspect.plan.ops.base import Weight
 from lazyinspect.shapes import TensorType, Value
+from lazyinspect.spec.names import NOT_LAYERS
 
 
 def apply(
@@ -182,6 +183,13 @@ def resolve_class(
         raise _refusal("bad-class", f"the module {module_name} has no `{attribute}`", mark)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise _refusal("bad-class", f"`{name}` is no subclass of torch.nn.Module", mark)
+    if attribute in NOT_LAYERS and getattr(nn, attribute, None) is found:
+        raise _refusal(
+            "bad-class",
+            f"`{name}` of torch.nn is no layer",
+            mark,
+            help="name a class of your own, or a layer",
+        )
     if getattr(nn, attribute, None) is found:
         raise _refusal(
             "bad-class",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lazyinspect.render.json import plain
+from lazyinspect.render.paint import printable
 from lazyinspect.report import LayerRow, NamedTensor, Report
 from lazyinspect.shapes import format_shape
 
@@ -45,8 +46,18 @@ def render(reports: Iterable[Report]) -> str:
     writer.writerow(FIELDS)
     for report in reports:
         for row in report.layers:
-            writer.writerow([report.spec.name, report.spec.variant, *_cells(row)])
+            cells = [report.spec.name, report.spec.variant, *_cells(row)]
+            writer.writerow([_text(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()
+
+
+def _text(cell: str) -> str:
+    """The text, safe where it is shown: no control character, and no spreadsheet's formula.
+
+    A name that starts like a formula, as no ordinary one does, gets an apostrophe before it.
+    """
+    cell = printable(cell)
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
 
 
 def _cells(row: LayerRow) -> list[Any]:

@@ -197,4 +197,10 @@ def pretty(value: Mapping[str, Any], indent: str = "") -> str:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # what would steer a terminal stands in strings, where JSON has another way to write it
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]

@@ -76,7 +76,8 @@ def _name(line: Line, report: Report) -> str:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"([\\|*_`<])", r"\\\1", text)
+    # brackets alone are shapes; with parentheses after them, links
+    return re.sub(r"([\\|*_`<]|(?<=\])\()", r"\\\1", text)
 
 
 def _capital(text: str) -> str:
