@@ -5,20 +5,27 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from lazyinspect.errors import ArgumentError
 from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Parameter, Signature
-from lazyinspect.plan.written import listed, value_text, written
+from lazyinspect.plan.written import listed, plain_text, value_text, written
+from lazyinspect.spec.formula import FormulaError, parse_formula
 from lazyinspect.spec.model import OPEN, Expr, StepSpec
 
 _KEYWORD = re.compile(r"\(?[A-Za-z_]\w*\s*=[^=]+\)?\Z")
 _LISTED = re.compile(r"\(?\s*[\w.$*-]+\s*(,\s*[\w.$*=\s-]+)+,?\s*\)?\Z")
+_NUMERIC = {"int", "float", "list", "None"}
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?\Z")
 _LONGEST = 200
 """Characters of a text that is read at all: no one writes arguments longer than that."""
+_PARTS = re.compile(r"(?:[^,()]|\([^()]*\))+")
+"""What commas part, those in one level of parentheses aside."""
+_BRACKETS = str.maketrans("()", "[]")
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
@@ -67,6 +74,8 @@ def call_meant(
         text = expr.constant
         alone = len(step.args.positional) == 1 and not step.args.keywords
         short = isinstance(text, str) and len(text) <= _LONGEST
+        if alone and text == "()" and not _takes_first(slots, text):
+            return step.op, expr
         if short and (_KEYWORD.match(text) or (alone and _LISTED.match(text))):
             if place < len(slots) and _takes(slots[place], text):
                 return None
@@ -94,10 +103,59 @@ def call_meant(
 
 
 def _formula_meant(text: str, params: Iterable[str]) -> str:
-    """A text that computes with parameters, as a formula; empty where it does not."""
-    names = set(re.findall(r"[A-Za-z_]\w*", text))
-    fits = names and names <= set(params) and re.match(r"[\w\s+*/%().-]+\Z", text)
-    return f"${text}" if fits else ""
+    """A text that computes with numbers or parameters, as a formula; empty where it does not."""
+    bare = re.sub(r"\$(?=[A-Za-z_(])", "", text)
+    names = set(re.findall(r"[A-Za-z_]\w*", bare))
+    if not names <= set(params) or not re.match(r"[\w\s+*/%().-]+\Z", bare):
+        return ""
+    if bare == text and not names and not re.search(r"\d\s*[*/+%]\s*\(*\d", bare):
+        return ""  # a date, or a range
+    try:
+        parse_formula(bare)
+    except FormulaError:
+        return ""
+    return f"${bare}"
+
+
+def together(step: StepSpec, signature: Signature, row: Op | LazyOp) -> str:
+    """`mean: [2, 3]` with its sizes in a list of their own; empty where that is no better."""
+    listed = [expr.constant for expr in step.args.positional]
+    slots = [p for p in signature.parameters if not p.keyword_only]
+    whole = tuple(listed)
+    numbers = len(whole) > 1 and all(type(value) is int for value in whole)
+    if not numbers or not slots or slots[0].variadic or not _takes(slots[0], whole):
+        return ""
+    if isinstance(row, Op) and not step.args.keywords:
+        try:
+            values = {**signature.defaults, slots[0].name: whole, "network_dtype": "float32"}
+            row.check(SimpleNamespace(**values))
+        except (ArgumentError, AttributeError):
+            return ""
+    items = [Expr(step.args.positional, step.mark, whole)]
+    args = replace(step.args, positional=tuple(items))
+    return f"what is one argument stands in brackets of its own: `{written(step.op, args)}`"
+
+
+def called(op: str, arguments: str) -> str:
+    """The step for a call in Python: `Conv2d(3, 8, 3, stride=2)` has its keywords in braces."""
+    positional: list[str] = []
+    keywords: list[str] = []
+    for part in _PARTS.findall(arguments):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        text = (value if equals else name).translate(_BRACKETS).rstrip()
+        text = _PYTHON.get(text, text.strip("'\""))
+        if equals:
+            keywords.append(f"{name}: {text}")
+        elif text:
+            positional.append(text)
+    named = "{" + ", ".join(keywords) + "}"
+    if not positional:
+        return f"{{{op}: {named}}}" if keywords else op
+    return f"{{{op}: [{', '.join([*positional, *([named] if keywords else [])])}]}}"
+
+
+def _takes_first(slots: list[Parameter], value: Any) -> bool:
+    return bool(slots) and _takes(slots[0], value)
 
 
 def _takes(parameter: Parameter, value: Any) -> bool:
@@ -117,10 +175,15 @@ def value_meant(value: Any, params: Iterable[str], parameter: Parameter | None =
         return f"one dollar sign starts a formula, two a text: write `{value}`"
     if value in known:
         return f"did you mean `${value}`?"
-    if value.startswith("$") and value[1:] in known:
-        return f"one dollar sign starts a formula, two a text: write `{value}`"
-    if re.match(r"([-+]?\d+|true|false)\Z", value):
-        return "leave the quotes out"
+    if re.match(r"([-+]?\d+(\.\d+)?|true|false)\Z", value):
+        number = ast.literal_eval(value) if value[-1].isdigit() else None
+        fits = parameter is None or number is None or _takes(parameter, number)
+        return "leave the quotes out" if fits else ""
+    if value in ("None", "none") and parameter is not None:
+        if _takes(parameter, None):
+            return "write null"
+        if not parameter.required:
+            return f"leave it out: it is {plain_text(parameter.default)} then"
     sizes = re.split(r"\s*[x,]\s*|\s+", value.strip("()[] "))
     if len(sizes) > 1 and all(size.isdecimal() and len(size) < 10 for size in sizes):
         if parameter is not None and not _takes(parameter, tuple(map(int, sizes))):
@@ -138,4 +201,7 @@ def value_meant(value: Any, params: Iterable[str], parameter: Parameter | None =
         return f"a formula starts with a dollar: `{formula}`"
     if value.startswith("(") or value.endswith(")"):
         return "a list of sizes stands in brackets: [3, 3]"
+    numbers = parameter is not None and {kind.base for kind in parameter.kinds} <= _NUMERIC
+    if numbers and value.isidentifier():
+        return f"a number stands here, or `${value}` where `params:` declares `{value}`"
     return ""

@@ -105,7 +105,7 @@ def _input(
                 mark,
                 help=f"write `{int(size)}`; in a formula, divide with `//`"
                 if whole
-                else "write for instance [1, 3, 224, 224]",
+                else _size_meant(size, place),
             )
         )
     problem = shape_problem(shape)
@@ -119,6 +119,17 @@ def _input(
             )
         )  # fmt: skip
     return InputType(name, TensorType(shape, dtype), high)
+
+
+def _size_meant(size: Any, place: int) -> str:
+    """What to write where a size is none."""
+    if isinstance(size, str) and size.isdecimal():
+        return "leave the quotes out"
+    if isinstance(size, tuple):
+        return "several inputs have names: {left: [1, 3, 224, 224], right: [1, 3, 224, 224]}"
+    if place == 0 and not isinstance(size, float):
+        return "every size is a number: write 1 for the batch, and --batch changes it"
+    return "write for instance [1, 3, 224, 224]"
 
 
 def require_batch(call: Call, inputs: tuple[InputType, ...]) -> None:

@@ -5,7 +5,8 @@ Unknown ops and arguments, wrong types of constant arguments, blocks that use th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -15,14 +16,14 @@ from lazyinspect.codes import worst_first
 from lazyinspect.errors import ArgumentError, Mark, Problem, SpecError
 from lazyinspect.plan import beside
 from lazyinspect.plan.arguments import op_problem
-from lazyinspect.plan.habits import call_meant, lazy_instead, value_meant
+from lazyinspect.plan.habits import call_meant, lazy_instead, together, value_meant
 from lazyinspect.plan.meant import unknown_op
 from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
-from lazyinspect.plan.ops.signature import Signature
+from lazyinspect.plan.ops.signature import Parameter, Signature
 from lazyinspect.spec.formula import describe
 from lazyinspect.spec.grammar import GrammarError
-from lazyinspect.spec.model import OPEN, LayerExpr, Spec, StepSpec, all_steps
+from lazyinspect.spec.model import OPEN, Expr, LayerExpr, Spec, StepSpec, all_steps
 from lazyinspect.spec.names import STRUCTURE, nearest
 from lazyinspect.spec.values import no_more
 
@@ -131,7 +132,7 @@ def _arguments(
             f"{row.name} takes {limit} positional argument{'s' * (len(slots) != 1)}, and gets "
             f"{len(args.positional)}",
             args.positional[len(slots)].mark,
-            help=_signature_help(row, signature),
+            help=together(step, signature, row) or _signature_help(row, signature),
         )
         return
     given: set[str] = set()
@@ -145,7 +146,7 @@ def _arguments(
         if name not in signature.by_name:
             if signature.open:
                 continue
-            near = nearest(name, signature.by_name)
+            near = nearest(name, signature.by_name) or _whole(name, signature.by_name)
             other = _OTHER_WORDS.get(name)
             if other in signature.by_name:
                 near = other
@@ -184,10 +185,27 @@ def _arguments(
             parameter.check(value)
         except ArgumentError as error:
             help = value_meant(value, params, parameter) or error.help
+            help = help or together(step, signature, row)
             yield Problem("bad-argument", f"{row.name}: {error.message}", mark, help=help)
             given.clear()
+    if variadic:
+        yield from _variadic(row.name, slots[-1], args.positional[len(slots) - 1 :], params)
     if isinstance(row, Op) and given and not needed:
         yield from _values(step, signature, row, pairs)
+
+
+def _variadic(
+    op: str, parameter: Parameter, exprs: Sequence[Expr], params: frozenset[str]
+) -> Iterator[Problem]:
+    """What stands among the sizes of `view: [2, 3]` or `view: [[2, 3]]`, and is none."""
+    for expr in exprs[0].value if len(exprs) == 1 and type(exprs[0].value) is tuple else exprs:
+        if expr.constant is OPEN:
+            continue
+        try:
+            parameter.check(expr.constant)
+        except ArgumentError as error:
+            help = value_meant(expr.constant, params, parameter) or error.help
+            yield Problem("bad-argument", f"{op}: {error.message}", expr.mark, help=help)
 
 
 def _values(
@@ -203,13 +221,20 @@ def _values(
     try:
         row.check(SimpleNamespace(**{**signature.defaults, **values, "network_dtype": "float32"}))
     except ArgumentError as error:
-        yield op_problem(error, step)
+        problem = op_problem(error, step)
+        yield replace(problem, help=problem.help or together(step, signature, row))
 
 
 @lru_cache(maxsize=64)
 def _param_names(spec: Spec) -> frozenset[str]:
     blocks = (name for block in spec.blocks.values() for name in block.params)
     return frozenset((*spec.params, *blocks))
+
+
+def _whole(part: str, names: Iterable[str]) -> str | None:
+    """The one name that a word is part of: `slope` of `negative_slope`."""
+    found = [name for name in names if part in name.split("_")]
+    return found[0] if len(found) == 1 else None
 
 
 def row_kind(row: Op | LazyOp) -> str:

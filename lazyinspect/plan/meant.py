@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 from lazyinspect.errors import Mark, Problem
-from lazyinspect.plan.habits import lazy_instead
+from lazyinspect.plan.beside import OP_KEYS
+from lazyinspect.plan.habits import called, lazy_instead
 from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.ops.base import Op
 from lazyinspect.spec.model import LayerExpr, Spec, StepSpec
-from lazyinspect.spec.names import NOT_LAYERS, STRUCTURE
+from lazyinspect.spec.names import NOT_LAYERS, STEP_KEYS, STRUCTURE
 
 _TORCH = re.compile(r"(torch\.)?(nn|F|torch|nn\.functional|nn\.modules\.\w+)\.\w+\Z")
-_CALL = re.compile(r"(\w+)\s*\((.*)\)?\Z")
-_KEYS = ("type", "name", "op", "layer", "module", "class", "class_name")
-"""What other formats write before the name of a layer."""
+_CALL = re.compile(r"(?:(?:torch|nn|F|functional)\.)*(\w+)\s*\((.*?)\)?\Z")
+_BINARY = re.compile(r"([A-Za-z_]\w*)\s*([-+*/@])\s*([A-Za-z_]\w*)\Z")
+_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "@": "matmul"}
 _CARRIERS = ("x", "self", "input", "inputs", "out", "output", "tensor", "y")
 """What tensors are called where `x.view(...)` is written."""
 _ALIASES = {
@@ -44,6 +45,12 @@ _ALIASES = {
     "AveragePooling2D": "AvgPool2d",
     "Swish": "SiLU",
     "LayerNormalization": "LazyLayerNorm",
+    "bmm": "matmul",
+    "mm": "matmul",
+    "max": "amax",
+    "min": "amin",
+    "t": "transpose: [0, 1]",
+    "global_avg_pool": "AdaptiveAvgPool2d",
 }
 """Names of other libraries, and what they are called here."""
 
@@ -63,7 +70,8 @@ def unknown_op(name: str, mark: Mark, spec: Spec, step: StepSpec | None = None) 
     if name.startswith("Lazy") and name[4:] in rows:
         message = f"there is no `{name}`: {name[4:]} has nothing to infer"
         return Problem("unknown-op", message, mark, help=f"write {name[4:]}")
-    kind = "layer or block" if name[:1].isupper() else "function"
+    plain = name.partition("(")[0].rpartition(".")[2]
+    kind = "layer or block" if plain[:1].isupper() else "function"
     help = _slip(name, step) or _suggestion(name, spec, step)
     return Problem("unknown-op", f"there is no {kind} `{name}`", mark, help=help)
 
@@ -98,12 +106,21 @@ def _slip(name: str, step: StepSpec | None) -> str:
         fixed = re.sub(r":(?=[\[{])", ": ", name, count=1)
         return f"a space is missing after the colon: {fixed}"
     values = [] if step is None else [expr.constant for expr in step.args.positional]
-    if name in _KEYS and len(values) == 1 and str(values[0]) in table():
+    if name in OP_KEYS and len(values) == 1 and str(values[0]) in table():
         return f"the op itself is the key: write `{values[0]}`"
     call = _CALL.match(name)
     if call and call.group(1) in table():
-        arguments = call.group(2).rstrip(")")
-        return f"arguments stand in brackets: {{{call.group(1)}: [{arguments}]}}"
+        fixed = called(*call.groups())
+        return f"arguments stand after a colon: {fixed}" if ":" in fixed else f"write `{fixed}`"
+    binary = _BINARY.match(name)
+    if binary:
+        left, operator, right = binary.groups()
+        return f"write {{{_OPERATORS[operator]}: [{left}, {right}]}}"
+    if step is not None and step.name in STEP_KEYS:
+        return (
+            f"`{step.name}:` is read as the name of a step here; it belongs to the op of its step, "
+            f"in braces with it: {{ReLU: , {step.name}: {name}}}"
+        )
     if step is not None and step.name is None and not step.args.keywords:
         values = [expr.value for expr in step.args.positional]
         if len(values) == 1 and isinstance(values[0], LayerExpr):
@@ -160,7 +177,7 @@ def _plain_names() -> dict[str, str]:
     return {_plain(name): name for name in table()}
 
 
-def _nearest(name: str, pool: Iterable[str]) -> str:
+def _nearest(name: str, pool: Sequence[str]) -> str:
     """The name whose letters are most alike, whatever their case; of equals, one of its case."""
     plain = _plain(name)
     known: dict[str, list[str]] = {}
@@ -168,5 +185,7 @@ def _nearest(name: str, pool: Iterable[str]) -> str:
         known.setdefault(_plain(other), []).append(other)
     found = difflib.get_close_matches(plain, known, n=1, cutoff=0.8)
     if not found:
-        return ""
+        whole = {other.lower(): other for other in pool}
+        close = difflib.get_close_matches(name.lower(), whole, n=1, cutoff=0.8)
+        return whole[close[0]] if close else ""
     return min(known[found[0]], key=lambda other: other.islower() != name.islower())

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 
 from lazyinspect import limits
 from lazyinspect.spec.functions import APPLY, ARITY
+from lazyinspect.spec.mistyped import attribute_help, operator_help, syntax_help
 
 MAX_LENGTH = limits.FORMULA
 MAX_INT = limits.INTEGER
@@ -84,7 +85,6 @@ _COMPARE: dict[type, tuple[str, Callable[[Any, Any], bool]]] = {
     ast.GtE: (">=", operator.ge),
 }
 _REFUSED: dict[type, str] = {
-    ast.Attribute: "attributes",
     ast.Subscript: "subscripts",
     ast.Lambda: "lambdas",
     ast.ListComp: "comprehensions",
@@ -154,10 +154,7 @@ def _parse(text: str) -> Formula:
         offset = getattr(error, "offset", None) or 1
         raise FormulaError(
             "this is not a formula",
-            help=f"one `$` stands before the whole formula: ${text.replace('$', '')}"
-            if "$" in text
-            else "numbers, names, + - * / // %, comparisons, and or not, a if c else b, calls of "
-            + " ".join(FUNCTIONS),
+            help=syntax_help(text, FUNCTIONS),
             offset=indent + offset - 1,
         ) from None
     if not stripped.isascii():
@@ -204,7 +201,7 @@ def _compile(node: ast.expr, names: set[str], indent: int) -> Program:
             what = "there is no power in a formula" if isinstance(node.op, ast.Pow) else (
                 "this operator is not allowed in a formula"
             )  # fmt: skip
-            raise fail(what, "use + - * / // %")
+            raise fail(what, operator_help(node))
         sign, apply = _BINARY[type(node.op)]
         return _arithmetic(
             sign, apply, _compile(node.left, names, indent), _compile(node.right, names, indent),
@@ -229,6 +226,8 @@ def _compile(node: ast.expr, names: set[str], indent: int) -> Program:
         return lambda scope: then(scope) if test(scope) else other(scope)
     if isinstance(node, ast.Call):
         return _call(node, names, indent, fail)
+    if isinstance(node, ast.Attribute):
+        raise fail("attributes are not allowed in a formula", attribute_help(node, FUNCTIONS))
     what = _REFUSED.get(type(node), f"`{type(node).__name__}`")
     verb = "are" if what.endswith("s") else "is"
     raise fail(f"{what} {verb} not allowed in a formula", _INSTEAD.get(type(node), ""))
@@ -351,7 +350,10 @@ def _call(
     node: ast.Call, names: set[str], indent: int, fail: Callable[..., FormulaError]
 ) -> Program:
     if not isinstance(node.func, ast.Name):
-        raise fail("only functions can be called", "one of " + " ".join(("shape", *FUNCTIONS)))
+        help = "one of " + " ".join(("shape", *FUNCTIONS))
+        if isinstance(node.func, ast.Attribute):
+            help = attribute_help(node.func, FUNCTIONS)
+        raise fail("only functions can be called", help)
     name = node.func.id
     keywords = [keyword.arg for keyword in node.keywords]
     if keywords and (name != "divisible" or keywords != ["d"]):

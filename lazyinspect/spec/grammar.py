@@ -24,14 +24,24 @@ from lazyinspect.spec.model import (
     Spec,
     TieSpec,
 )
-from lazyinspect.spec.names import BLOCK_KEYS, MERGES, SPEC_KEYS, STRUCTURE, did_you_mean
+from lazyinspect.spec.names import BLOCK_KEYS, MERGES, SPEC_KEYS, STRUCTURE, did_you_mean, nearest
 from lazyinspect.spec.policy import parse_policy
 from lazyinspect.spec.reader import Mapping, Node, Scalar, Sequence, read
 from lazyinspect.spec.steps import StepParser
 from lazyinspect.spec.strays import Stray
+from lazyinspect.spec.texts import flow
 from lazyinspect.spec.values import Problems
 
 _INPUT_KEYS = ("shape", "dtype", "high")
+_DTYPES = {
+    "long": "int64", "longtensor": "int64", "integer": "int64", "int": "int32", "short": "int16",
+    "byte": "uint8", "char": "int8", "float": "float32", "floattensor": "float32",
+    "double": "float64", "half": "float16", "fp16": "float16", "fp32": "float32", "bf16":
+    "bfloat16", "boolean": "bool", **{name: name for name in ITEM_BYTES},
+}  # fmt: skip
+"""Other names of dtypes, in small letters."""
+_LAYERS = ("model", "network", "net", "modules", "architecture", "arch", "backbone", "sequential")
+"""What other formats call `layers:`."""
 
 
 def parse_spec(text: str, path: str) -> Spec:
@@ -93,9 +103,9 @@ class _Parser:
 
     def spec(self, path: str) -> Spec:
         root, mark = self.root, self.root.mark
-        for key, _ in root.pairs:
+        for key, value in root.pairs:
             if key.text not in SPEC_KEYS:
-                self.problems.unknown_key(key, SPEC_KEYS, "a spec")
+                self._unknown(key, value)
         self._version(root.get("lazyinspect"))
         variants, variant_marks = self._variants(root.get("variants"))
         stem = "spec" if path == "-" else PurePath(path).stem
@@ -113,6 +123,27 @@ class _Parser:
             mark=mark,
             policy=self._policy(root.get("check"), variants),
         )
+
+    def _unknown(self, key: Scalar, value: Node) -> None:
+        """A key that a spec has not, and where it belongs."""
+        root, found = self.root, flow(value)
+        help = ""
+        if key.text.lower() in _LAYERS and root.get("layers") is None:
+            help = "did you mean `layers`?"
+        elif key.text in ("dtype", "high", "shape"):
+            shape = root.get("input")
+            inside = "" if not isinstance(shape, Sequence) else f"shape: {flow(shape)}, "
+            help = f"it belongs to an input: {{{inside}{key.text}: {found}}}"
+        elif key.text in ("batch", "batch_size"):
+            help = "the batch is the first size of `input:`, and --batch changes it"
+        elif key.text in ("device", "seed"):
+            help = f"it is an option of the command: --{key.text} {found}"
+        elif nearest(key.text, SPEC_KEYS) is None and isinstance(value, Scalar):
+            help = f"a parameter stands below `params:`, for formulas to read: {key.text}: {found}"
+        if help:
+            self.problems.add("unknown-key", f"a spec has no key `{key.text}`", key.mark, help=help)
+        else:
+            self.problems.unknown_key(key, SPEC_KEYS, "a spec")
 
     def _version(self, node: Node | None) -> None:
         if node is not None and not (isinstance(node, Scalar) and node.value == 1):
@@ -200,16 +231,25 @@ class _Parser:
         text = node.text if isinstance(node, Scalar) else ""
         if text in ITEM_BYTES:
             return text
+        plain = text.removeprefix("torch.").removeprefix("np.").lower()
         self.problems.add(
             "bad-dtype", f"there is no dtype `{text}`", node.mark,
-            help=did_you_mean(text, ITEM_BYTES, "one of " + " ".join(ITEM_BYTES)),
+            help=f"did you mean `{_DTYPES[plain]}`?" if plain in _DTYPES
+            else did_you_mean(plain, ITEM_BYTES, "one of " + " ".join(ITEM_BYTES)),
         )  # fmt: skip
         return None
 
     # -- parameters -----------------------------------------------------------------------
 
     def _params(self, node: Node | None) -> dict[str, ParamSpec]:
-        mapping = self._mapping(node, "params", "write {classes: 10}")
+        names = node.items if isinstance(node, Sequence) else ()
+        meant = {
+            item.text: "int"
+            for item in names
+            if isinstance(item, Scalar) and item.text.isidentifier()
+        }
+        example = ", ".join(f"{name}: int" for name in meant) or "classes: 10"
+        mapping = self._mapping(node, "params", f"write {{{example}}}")
         params: dict[str, ParamSpec] = {}
         if mapping and len(mapping.pairs) > limits.VALUE:
             self.problems.add(
@@ -280,16 +320,17 @@ class _Parser:
         blocks: dict[str, GraphSpec] = {}
         for key, value in mapping.pairs if mapping else ():
             name = key.text
-            if not name[:1].isupper() or not name.isidentifier():
+            op = name in STRUCTURE or name in MERGES
+            if not op and (not name[:1].isupper() or not name.isidentifier()):
                 fixed = name[:1].upper() + name[1:]
                 self.problems.add(
                     "bad-name", f"a block's name starts with a capital letter, and `{name}` "
                     "does not", key.mark, help=f"write `{fixed}`" if fixed.isidentifier() else "",
                 )  # fmt: skip
-            if name in STRUCTURE or name in MERGES:
+            if op:
                 self.problems.add(
                     "bad-name", f"`{name}` is an op of the language", key.mark,
-                    help=f"write `My{name}`",
+                    help=f"write `My{name[:1].upper()}{name[1:]}`",
                 )  # fmt: skip
             if not isinstance(value, Mapping):
                 self.problems.add(

@@ -380,7 +380,9 @@ def _listed(node: Scalar) -> str:
     """How to make a list of what stands where one is wanted."""
     if node.plain and node.text.startswith("-") and isinstance(node.value, str):
         return f"a space is missing after the dash: - {node.text.split()[0].lstrip('-')}"
-    example = node.text if isinstance(node.value, str) and " " not in node.text else "ReLU"
+    if "\n" in node.text:
+        return "leave out what stands after the colon: `|` and `>` make one text of the lines below"
+    example = node.text if isinstance(node.value, str) and node.text.isidentifier() else "ReLU"
     return f"write [{example}]"
 
 

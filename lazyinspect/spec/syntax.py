@@ -12,7 +12,10 @@ from lazyinspect.errors import Mark, Problem, Source
 
 _UNSPACED = re.compile(r"\s*(?:- )?[\w.\"'-]+:(?=[\[{\"'\w$])")
 _TEMPLATE = re.compile(r"[\w.]+\{[^{}\"']*\}(?=:)")
-_SUBSCRIPT = re.compile(r"\$[\w +*/-]*\[")
+_SUBSCRIPT = re.compile(r"\$[\w .+*/()-]*\[")
+_BRACED = re.compile(r"\$\{(\w+)\}")
+_STEP = re.compile(r"\s*((?:- )?[\w{}+]+: )([A-Z]\w+: [^#]*)")
+"""A step under a name without its braces: `conv: LazyConv2d: [16, 3]`."""
 
 
 def syntax_problem(error: Any, source: Source) -> Problem:
@@ -59,6 +62,8 @@ def _told(said: str, mark: Mark | None, start: Mark | None) -> tuple[str, Mark |
         return f"this `{here}` closes nothing", mark, "remove it"
     if "expected" in said and "block" in said:
         if not line[: mark.column - 1].strip() and start is not None:
+            if mark.column == start.column:
+                return _mixed(line.strip(), mark, start)
             help = "the lines of one list or mapping start in one column"
             if "collection" in said:
                 help += f", here {start.column}"
@@ -67,6 +72,20 @@ def _told(said: str, mark: Mark | None, start: Mark | None) -> tuple[str, Mark |
             help = "put braces around a step with further keys: - {LazyConv2d: [16, 3], as: x}"
             return "more follows here after the value has ended", mark, help
     return said, mark, "check the indentation and the brackets above this place"
+
+
+def _mixed(text: str, mark: Mark, start: Mark) -> tuple[str, Mark, str]:
+    """A line of another kind than those above it, which start in the same column."""
+    dash = re.match(r"-(\w.*)", text)
+    if dash is not None:
+        return "a space is missing after the dash", mark, f"write - {dash[1]}"
+    if text.startswith("-"):
+        message = "a dash stands among the keys of a mapping"
+        return message, mark, "a list has dashes, a mapping has names: all of them, or none"
+    if _line(start)[start.column - 1 :].startswith("-"):
+        message = "this line has no dash, and those above it have"
+        return message, mark, f"write - {text}, or indent the line if it belongs to the one above"
+    return "this line fits nothing above it", mark, "the lines of a mapping have a name and a colon"
 
 
 def _colon(mark: Mark) -> tuple[str, Mark, str]:
@@ -82,8 +101,16 @@ def _colon(mark: Mark) -> tuple[str, Mark, str]:
                 Mark(mark.source, above, match.end()),
                 f"write {fixed}",
             )
+    message = "a second colon stands in this line, and makes a key where none can be"
+    step = _STEP.match(_line(mark))
+    if step is not None and step.end(1) <= mark.column:
+        op = step[2].rstrip()
+        name = step[1].removeprefix("- ").rstrip(": ")
+        listed = step[1].startswith("- ")
+        fixed = f"- {{{op}, as: {name}}}" if listed else f"{name}: {{{op}}}"
+        return message, mark, f"put braces around the step: {fixed}"
     return (
-        "a second colon stands in this line, and makes a key where none can be",
+        message,
         mark,
         "put braces around a step under a name, conv: {LazyConv2d: [16, 3]}; quote a text that "
         "contains `: `",
@@ -99,6 +126,8 @@ def _open(start: Mark, seen: Mark, what: str) -> tuple[str, Mark, str]:
     help = f"close it with `{close}`"
     if what == "mapping" and template is not None:
         help = f'inside braces a templated name stands in quotes: "{template[0]}"'
+    elif _BRACED.search(line):
+        help = f"a formula has no braces: ${_BRACED.search(line)[1]}"  # type: ignore[index]
     elif _SUBSCRIPT.search(line):
         help = "a formula has no square brackets: sizes of the first source are `shape(k)`"
     elif comment is not None and close in opening[start.column - 1 + comment.start() :]:

@@ -74,6 +74,8 @@ class Kind:
 
     def __str__(self) -> str:
         if self.base == "list":
+            if self.length == 1:
+                return f"a list of {str(self.item).replace('an ', 'one ').replace('a ', 'one ')}"
             size = f"{self.length} " if self.length is not None else ""
             return f"a list of {size}{str(self.item).removeprefix('a ').removeprefix('an ')}s"
         if self.base == "Literal":
