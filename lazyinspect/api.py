@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 from lazyinspect import limits
 from lazyinspect.codes import error_of
-from lazyinspect.drift import CheckReport, Comparison, Drift, Locked
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.files import called, read_bytes
 from lazyinspect.plan.lint import with_lint
@@ -35,6 +34,7 @@ from lazyinspect.spec.structure import STRUCTURE_OPS, StructureOp
 if TYPE_CHECKING:
     from torch import nn
 
+    from lazyinspect.drift import CheckReport, Comparison, Drift, Locked
     from lazyinspect.lock.networks import Options
     from lazyinspect.probe.calls import Calls
 
@@ -142,6 +142,13 @@ def _require(option: str, value: object, choices: Sequence[str]) -> None:
         raise _bad_option(f"`{option}` takes one of {listed}, and gets {value!r}")
 
 
+def _require_seed(seed: int) -> None:
+    if not -(2**63) <= seed < 2**64:
+        raise SpecError(
+            Problem("bad-seed", f"the seed {seed} is out of range", help="from -2^63 to 2^64 - 1")
+        )
+
+
 def _bad_option(message: str, instead: str = "") -> SpecError:
     return SpecError(Problem("bad-option", message, help=instead and f"write {instead}"))
 
@@ -219,10 +226,7 @@ def run(
     """
     if warmup < 0 or runs < 1:
         raise _bad_option(f"`warmup` is 0 or more and `runs` 1 or more, not {warmup} and {runs}")
-    if not -(2**63) <= seed < 2**64:
-        raise SpecError(
-            Problem("bad-seed", f"the seed {seed} is out of range", help="from -2^63 to 2^64 - 1")
-        )
+    _require_seed(seed)
     _require("init", init, INITS)
     planned = plan(
         spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow,
@@ -404,7 +408,7 @@ def diff(
         set, input, batch, allow: as :func:`plan`, for both.
 
     Returns:
-        A drift for each cause; empty when nothing differs.
+        A drift for each cause; empty when nothing differs but words.
 
     Raises:
         SpecError, NetworkError, ExpectationError: an operand cannot be read, a network does not
@@ -414,7 +418,8 @@ def diff(
     if b is not None:
         given.append(b if isinstance(b, Spec) else str(b))
     found = diff_all(given, base=base, set=set, input=input, batch=batch, allow=allow)
-    return tuple([drift for comparison in found for drift in comparison.drifts])
+    drifts = [drift for comparison in found for drift in comparison.drifts]
+    return tuple([drift for drift in drifts if not drift.words_only])
 
 
 def diff_all(
@@ -466,30 +471,52 @@ def export(
     layout: Literal["inline", "blocks"] = "inline",
     lazy: bool = False,
     depth: int | None = None,
+    seed: int = 0,
+    weights: str | PathLike[str] | None = None,
+    fixed_batch: bool = False,
 ) -> str | bytes:
-    """The network in another form; bytes where that is no text. None of them loads torch.
+    """The network in another form; bytes where that is no text.
+
+    Only the forms that hold the weights load torch: ``onnx``, ``torch`` and ``safetensors``.
 
     Args:
         to: ``resolved``, a spec with nothing left to infer; ``python``, a module that needs torch
-            alone; ``json``, the plan as data; ``mermaid``, ``dot``, ``svg``, ``png``, a picture.
+            alone; ``json``, the plan as data; ``mermaid``, ``dot``, ``svg``, ``png``, a picture;
+            ``onnx``, ``torch`` (a program for ``torch.export.load``), ``safetensors``.
         layout: of ``resolved``: ``inline`` writes a block where it is used, ``blocks`` equal ones
             once.
         lazy: of ``python``: torch's own lazy layers, where the spec has them and torch too.
         depth: of pictures: levels of containers to draw; None for a vertex a block.
+        seed: of the weights, where the form holds them.
+        weights: a safetensors file to take them from instead.
+        fixed_batch: of ``onnx`` and ``torch``: the program serves the planned batch alone;
+            otherwise every batch.
 
     Raises:
-        SpecError, NetworkError, ExpectationError: as :func:`plan`; SpecError also where the format
-            has no words for something in the network.
+        SpecError, NetworkError, ExpectationError: as :func:`plan` and :func:`build`; SpecError
+            also where the format has no words for something in the network, a package that it
+            needs is not installed, or the weights do not fit.
     """
     from lazyinspect.export import Options, Subject, require_format
     from lazyinspect.export import export as write
 
     _require("layout", layout, ("inline", "blocks"))
-    options = Options(layout, lazy, depth)
-    require_format(to, options)
+    _require_seed(seed)
+    file = None if weights is None else str(weights)
+    options = Options(layout, lazy, depth, seed, file, fixed_batch)
+    row = require_format(to, options)
     loaded = load(spec)
-    planned = plan(loaded, variant=variant, set=set, input=input, batch=batch, allow=allow)
-    return write(Subject(planned, loaded, options), to)
+    again = partial(plan, loaded, variant=variant, set=set, input=input, allow=allow)
+    subject = Subject(again(batch=batch), loaded, options)
+    if not row.saves:
+        return write(subject, to)
+    from lazyinspect.export.batch import other_batch
+
+    traced = "fixed_batch" in row.takes and not fixed_batch
+    other = other_batch(subject.plan, lambda size: again(batch=size)) if traced else None
+    with importing_torch():
+        from lazyinspect.save import save
+    return save(subject, to, other)
 
 
 def layers(name: str | None = None) -> list[Op | LazyOp | StructureOp]:

@@ -148,6 +148,10 @@ class Drift:
     accept: str = ""
     """The command that takes the network as it is now, quoted for a shell; ``""`` for `diff`, and
     for what no lock takes: a budget, an ``expect:``."""
+    words_only: bool = False
+    """The spec says the same network in other words: ``Conv2d: [1, 32, 3]`` for ``LazyConv2d: [32,
+    3]``, a default written out, another name of a block, a parameter that nothing reads. No type,
+    shape, figure or name differs, and nothing fails."""
     policy: Mark | None = None
     """Where the policy stands that is broken, or that lets this pass."""
     spenders: tuple[Spender, ...] = ()
@@ -177,7 +181,8 @@ class Checked:
     """Causes in the order of execution, then policies that are broken. Empty: nothing differs, or
     see ``problems``."""
     allowed: tuple[Drift, ...] = ()
-    """Causes that a policy lets pass: the lock is older than the spec, and nothing fails."""
+    """Causes that a policy lets pass, or that change no network (``words_only``): the lock is older
+    than the spec, and nothing fails."""
     problems: tuple[Problem, ...] = ()
     """Why it could not be compared: the spec no longer plans, the lock is missing or unreadable.
     Codes of locks: ``missing-lock``, ``lock-without-spec``, ``lock-conflict``, ``damaged-lock``,
@@ -345,4 +350,4 @@ class Comparison:
 
     @property
     def exit_code(self) -> int:
-        return int(bool(self.drifts))
+        return int(not all(drift.words_only for drift in self.drifts))

@@ -90,4 +90,4 @@ def diff(
         yield from to(file, render_diff(found, format_.value, layout, repository()))
     if wrong is not None:
         raise wrong
-    return int(any(comparison.drifts for comparison in found))
+    return max([comparison.exit_code for comparison in found], default=0)

@@ -53,6 +53,8 @@ class Cause:
     follows: list[Item] = field(default_factory=list)
     shifted: int = 0
     mark: Mark | None = None
+    words: bool = False
+    """The row says the same in other words."""
     into: Cause | None = None
     """The cause that it turned out to be a part of."""
 
@@ -88,7 +90,7 @@ def _places(cause: Cause, kept: Mapping[Item, Item]) -> Iterator[Any]:
     if item is None or item.row is None or item.parent is None:
         return
     fields = [(c.field, c.part) for c in cause.changes if c.part in _WRITTEN]
-    what: tuple[Any, ...] = (cause.kind, tuple(fields), item.row.declared)
+    what: tuple[Any, ...] = (cause.kind, tuple(fields), item.row.declared, cause.words)
     if item.row.mark is not None:
         yield (what, item.row.mark.line, item.row.mark.column)
         return

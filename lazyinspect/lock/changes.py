@@ -7,6 +7,7 @@ from typing import Any
 
 from lazyinspect.drift import Change, Row
 from lazyinspect.lock.tree import frozen
+from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.report import NamedTensor, Totals
 from lazyinspect.shapes import format_shape
 
@@ -31,6 +32,24 @@ def written(a: Row, b: Row) -> list[Change]:
         if frozen(one) != frozen(other):
             found.append(Change(name, one, other, "argument"))
     return found
+
+
+def same(a: Row, b: Row) -> bool:
+    """Whether two rows are the same layer in other words: with defaults written out, or with the
+    arguments that the first forward would have found out.
+    """
+    if a.kind != b.kind or a.uses != b.uses:
+        return False
+    if a.kind == "container":
+        return True  # what a block is called, nothing reads
+    return a.type == b.type and _explicit(a) == _explicit(b)
+
+
+def _explicit(row: Row) -> dict[str, Any]:
+    """Every argument of what a row becomes."""
+    defaults = signature_of(row.type).defaults if row.type in table() else {}
+    known = {**defaults, **row.inferred, **row.given}
+    return {name: frozen(value) for name, value in known.items()}
 
 
 def found_out(a: Row, b: Row) -> list[Change]:

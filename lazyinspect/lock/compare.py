@@ -49,6 +49,8 @@ class Side:
 
     name: str
     networks: Mapping[str | None, Network]
+    plain: Network | None = None
+    """Of a spec that has variants: what it is without one, as `run` plans it."""
 
     def only(self, variant: str) -> Side:
         """One of them.
@@ -134,6 +136,10 @@ def paired(a: Side, b: Side) -> Iterator[Comparison]:
         return
     if a.networks and b.networks and not a.networks.keys() & b.networks.keys():
         one, many = (a, b) if len(a.networks) < len(b.networks) else (b, a)
+        if set(one.networks) == {None} and many.plain is not None:
+            plain = replace(many, networks={None: many.plain})
+            yield from paired(*((one, plain) if one is a else (plain, one)))
+            return
         names = " ".join(str(name) for name in many.networks if name is not None)
         raise SpecError(
             Problem(
@@ -161,10 +167,10 @@ def paired(a: Side, b: Side) -> Iterator[Comparison]:
 def _compared(a: Network, b: Network) -> Comparison:
     before, after = a.make(), b.make()
     if not (before.wired and after.wired):
-        return explain(without_wiring(before), without_wiring(after), b.computed(), params=False)
+        return explain(without_wiring(before), without_wiring(after), b.computed())
     if b.replan is None:
-        return explain(before, after, b.computed(), params=False)
-    return explain_with(before, after, b.replan, b.computed(), params=False)
+        return explain(before, after, b.computed())
+    return explain_with(before, after, b.replan, b.computed())
 
 
 def _sides(a: str | Spec, b: str | Spec, load: Load, options: Options) -> tuple[Side, Side]:
@@ -225,15 +231,12 @@ def spec_side(spec: Spec, name: str, options: Options) -> Side:
             options.plan(spec, None)
         except LazyinspectError:
             names.remove(None)  # it is meant to be run with a variant
-    return Side(
-        name,
-        {
-            v: Network(
-                _planned(spec, v, _name(name, v), options), spec, replanner(spec, v, options)
-            )
-            for v in names
-        },
-    )
+
+    def network(v: str | None) -> Network:
+        make = _planned(spec, v, _name(name, v), options)
+        return Network(make, spec, replanner(spec, v, options))
+
+    return Side(name, {v: network(v) for v in names}, network(None) if spec.variants else None)
 
 
 def _name(path: str, variant: str | None) -> str:

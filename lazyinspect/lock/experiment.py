@@ -23,15 +23,13 @@ def explain_with(
     after: Snapshot,
     replan: Replan,
     computed: Computed | None = None,
-    *,
-    params: bool = True,
 ) -> Comparison:
     """Compare two networks by cause, parameters of the spec among the causes.
 
     Args:
-        computed, params: as :func:`explain`.
+        computed: as :func:`explain`.
     """
-    full = explain(before, after, computed, params=params)
+    full = explain(before, after, computed)
     changed = tuple([c for c in full.param_changes if c.field in before.params
                      and c.field in after.params])  # fmt: skip
     if not changed or not full.pairs:

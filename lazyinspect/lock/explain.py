@@ -19,21 +19,18 @@ def explain(
     before: Snapshot,
     after: Snapshot,
     computed: Computed | None = None,
-    *,
-    params: bool = True,
 ) -> Comparison:
     """Compare two networks by cause.
 
     Args:
         computed: what the newer spec computes from shapes: it follows where they differ.
-        params: a parameter of the spec that changes nothing is a difference too.
     """
     found = _Explainer(Pairing(before, after), computed or NothingComputed())
     found.explain()
     roots = merged(found.causes, found.pairing.forth)
     param_changes = tuple(differ.mapping_changes("param", before.params, after.params))
     if not roots:
-        rest = told.rest(before, after, param_changes if params else ())
+        rest = told.rest(before, after, param_changes)
         roots = [] if rest is None else [rest]
     return told.comparison(found.pairing, roots, found.roles, param_changes)
 
@@ -138,6 +135,7 @@ class _Explainer:
         mine: Cause | None = None
         if own:
             mine = Cause(kind, item.index, item, [*own, *other])
+            mine.words = not other and _in_words(own, was, row)
             self._add(mine)
         self.flow[item] = reaching | ({mine} if mine and kind != "renamed" else set())
         first = len(self.causes)
@@ -366,6 +364,11 @@ class _Explainer:
         self.causes.append(
             Cause("output", len(self.new.items), changes=[*returns, *found], mark=mark)
         )
+
+
+def _in_words(own: list[Change], was: Row, row: Row) -> bool:
+    """Whether what somebody wrote otherwise says the same."""
+    return {change.part for change in own} <= {"type", "argument"} and differ.same(was, row)
 
 
 def _reads(tree: Tree, item: Item) -> str:

@@ -37,12 +37,14 @@ def judged(
 
 def _judged(result: Checked, spec: Spec, path: str, options: Options) -> Checked:
     rules = rules_of(spec, path, result.variant)
-    if not rules or result.problems:
+    if result.problems or not (rules or result.drifts):
         return result
     fails, passes = [], []
     allow = rules.get("allow")
     for drift in result.drifts:
-        if allow is not None and _may_pass(drift, allow.value):
+        if drift.words_only:
+            passes.append(drift)
+        elif allow is not None and _may_pass(drift, allow.value):
             passes.append(replace(drift, policy=allow.mark))
         else:
             fails.append(drift)

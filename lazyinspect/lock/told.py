@@ -65,7 +65,8 @@ def rest(before: Snapshot, after: Snapshot, param_changes: tuple[Change, ...]) -
     """The cause where no layer differs and something does."""
     if param_changes:
         mark = after.marks.get(f"param {param_changes[0].field}") or after.marks.get("network")
-        return Cause("param", 0, changes=list(param_changes), mark=mark)
+        words = not differ.total_changes(before.totals, after.totals)
+        return Cause("param", 0, changes=list(param_changes), mark=mark, words=words)
     totals = differ.total_changes(before.totals, after.totals)
     if totals:
         return Cause("totals", 0, changes=totals, mark=after.marks.get("network"))
@@ -104,6 +105,7 @@ def _drift(pairing: Pairing, cause: Cause) -> Drift:
         shifted=cause.shifted,
         totals_before=before.totals,
         totals_after=after.totals,
+        words_only=cause.words,
         batch_only=cause.kind == "input" and _batch_only(pairing, cause),
     )
 

@@ -87,10 +87,74 @@ def test_networks_of_one_name_belong_together() -> None:
     ]
 
 
+def test_a_spec_with_variants_is_what_run_plans_of_it_beside_one_without() -> None:
+    write("a.yaml", VARIANTS)
+    write("b.yaml", "input: [1, 8]\nlayers: [LazyLinear: 5, ReLU, LazyLinear: 2]\n")
+    ((drift,), (back,)) = lazyinspect.diff("a.yaml", "b.yaml"), lazyinspect.diff("b.yaml", "a.yaml")
+    assert (drift.path, drift.changes[0].before, drift.changes[0].after) == ("0", 4, 5)
+    assert (back.path, back.changes[0].before, back.changes[0].after) == ("0", 5, 4)
+
+
+IN_OTHER_WORDS = {
+    "explicit": NET.replace("LazyLinear: 4", "Linear: [8, 4]"),
+    "default": NET.replace("LazyLinear: 4", "LazyLinear: [4, true]"),
+    "parameter": "params: {spare: 1}\n" + NET,
+    "block": NET.replace("b: ReLU", "b: B") + "blocks: {B: {layers: [ReLU]}}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (NET, IN_OTHER_WORDS["explicit"]),
+        (NET, IN_OTHER_WORDS["default"]),
+        (NET, IN_OTHER_WORDS["parameter"]),
+        (IN_OTHER_WORDS["block"], IN_OTHER_WORDS["block"].replace("B", "Act")),
+    ],
+    ids=["explicit", "default", "parameter", "block"],
+)
+def test_the_same_network_in_other_words_is_told_and_fails_nothing(
+    a: str, b: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("a.yaml", a)
+    write("b.yaml", b)
+    for one, other in (("a.yaml", "b.yaml"), ("b.yaml", "a.yaml")):
+        assert cli.main(["diff", one, other]) == 0
+        out = capsys.readouterr().out
+        assert "the network is the same" in out and "no difference but in words" in out
+        assert lazyinspect.diff(one, other) == ()
+    lazyinspect.lock("a.yaml")
+    write("a.yaml", b)
+    assert cli.main(["check", "a.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "0 of 1 network as locked, 1 in other words" in out
+    assert "lazyinspect lock a.yaml" in out
+    assert lazyinspect.check("a.yaml") == ()
+
+
+def test_other_words_do_not_hide_what_differs() -> None:
+    before = NET
+    after = NET.replace("LazyLinear: 4", "Linear: [8, 4]").replace("LazyLinear: 2", "LazyLinear: 3")
+    write("a.yaml", before)
+    lazyinspect.lock("a.yaml")
+    write("a.yaml", after)
+    (drift,) = lazyinspect.check("a.yaml")
+    assert (drift.path, drift.words_only) == ("c", False)
+
+
+def test_a_spec_and_its_resolved_form_differ_in_words_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spec = str(CONFIGS / "resnet.yaml")
+    assert cli.main(["export", spec, "-o", "resolved.yaml"]) == 0
+    assert cli.main(["diff", spec, "resolved.yaml"]) == 0
+    assert "type LazyConv2d -> Conv2d" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("a", "b", "code"),
     [
-        ("plain.yaml", "net.yaml", "bad-operand"),
+        ("plain.yaml", "net.lock.yaml", "bad-operand"),
         ("@small", "net.yaml", "bad-operand"),
         ("net.yaml@tiny", "plain.yaml", "unknown-variant"),
         ("plain.yaml@small", "net.yaml", "unknown-variant"),
@@ -106,6 +170,7 @@ def test_what_cannot_be_compared_is_said(
 ) -> None:
     write("plain.yaml", NET)
     write("net.yaml", VARIANTS)
+    lazyinspect.lock("net.yaml")
     write("broken.json", "{")
     write("other.json", '{"schema": "lazyinspect/report/2"}')
     write("part.json", '{"schema": "lazyinspect/report/1", "spec": {"variant": null}}')

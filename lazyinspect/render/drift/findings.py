@@ -58,7 +58,9 @@ def findings(report: CheckReport) -> list[Finding]:
 
 def drift_findings(drifts: Sequence[Drift]) -> list[Finding]:
     """Of a comparison, which has no problems."""
-    return list(_drifts(drifts, "error", drifts))
+    fails = [drift for drift in drifts if not drift.words_only]
+    passes = [drift for drift in drifts if drift.words_only]
+    return [*_drifts(fails, "error", drifts), *_drifts(passes, "note", drifts)]
 
 
 def _problems(report: CheckReport) -> Iterator[Finding]:
@@ -97,7 +99,8 @@ def _drifts(
         shared = alone[drift.spec, drift.variant] > 1
         details = list(about(group, drifted, shared=shared))
         if level == "note":
-            details.append("a policy lets this pass")
+            same = "the network is the same, in other words"
+            details.append(same if drift.words_only else "a policy lets this pass")
         related = [(mark, "used here") for mark in drift.used_at]
         related += [(s.mark, words.spent(s)) for s in drift.spenders[1:] if s.mark is not None]
         if drift.policy is not None:

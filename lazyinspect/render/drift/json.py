@@ -95,6 +95,7 @@ def _drift(drift: Drift) -> dict[str, Any]:
         "totals_before": _totals(drift.totals_before),
         "totals_after": _totals(drift.totals_after),
         "accept": drift.accept or None,
+        "words_only": drift.words_only,
         "policy": None if drift.policy is None else place_data(drift.policy),
         "spenders": list(map(_spender, drift.spenders)),
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from lazyinspect.drift import Checked, CheckReport, Comparison, Drift, Locked
 from lazyinspect.render import figures
@@ -14,6 +16,8 @@ from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line, pad, paint, printable, width
 from lazyinspect.render.snippet import Pointer, place, snippet, wrap
 
+PASSED = 20
+"""Causes that fail nothing, of which each is a line; the rest are counted."""
 SUMMED = 4
 """Variants whose totals are written out; the rest are counted."""
 
@@ -35,13 +39,19 @@ def summary(report: CheckReport) -> str:
     total = sum(counts.values())
     networks = f"network{'s' * (total != 1)}"
     fine = [result for result in report.results if result.status == "ok"]
-    allowed = sum(bool(result.allowed) for result in fine)
-    same = len(fine) - allowed
+    reworded = sum(
+        bool(result.allowed) and all(drift.words_only for drift in result.allowed)
+        for result in fine
+    )
+    allowed = sum(bool(result.allowed) for result in fine) - reworded
+    same = len(fine) - allowed - reworded
     parts = [f"{total} {networks} as locked"]
     if same != total:
         parts = [f"{same} of {total} {networks} as locked"]
     if allowed:
         parts.append(f"{allowed} with changes that a policy allows")
+    if reworded:
+        parts.append(f"{reworded} in other words")
     drifted = [result for result in report.results if result.status == "drift"]
     broken = sum(not any(drift.accept for drift in result.drifts) for result in drifted)
     if len(drifted) > broken:
@@ -59,8 +69,14 @@ def _check(report: CheckReport, layout: Layout) -> Iterator[Line]:
     yield from _specs(report.drifts, layout, {drift.spec for drift in report.allowed})
     if report.drifts:
         yield []
-    for group in grouped(report.allowed):
-        yield from _allowed(group, layout)
+    passed = grouped(report.allowed)
+    for group in passed[:PASSED]:
+        yield from _allowed(group)
+    if len(passed) > PASSED:
+        yield [(f"and {len(passed) - PASSED} more that fail nothing", "")]
+    reworded = [drift for drift in report.allowed if drift.words_only]
+    if reworded:
+        yield from _note(0, "to write it down", _lock_again(reworded), layout)
     fine = report.count("ok") == len(report.results)
     yield [(summary(report), "green" if fine else "bold")]
 
@@ -80,14 +96,21 @@ def _listed(results: Sequence[Checked]) -> Iterator[Line]:
         yield []
 
 
-def _allowed(group: Sequence[Drift], layout: Layout) -> Iterator[Line]:
+def _lock_again(drifts: Sequence[Drift]) -> str:
+    """The command that writes locks anew in which no figure changes."""
+    specs = list(dict.fromkeys(drift.spec for drift in drifts))
+    return "lazyinspect lock " + some(list(map(shlex.quote, specs)))
+
+
+def _allowed(group: Sequence[Drift]) -> Iterator[Line]:
     drift = group[0]
     where = f"{place(drift.mark)}: " if drift.mark is not None else ""
     named = f" ({some(variants(group))})" if variants(group) else ""
-    yield [
-        (f"allowed[{drift.kind}]", "cyan"),
-        (f": {where}{printable(words.headline(drift) + named)}", ""),
-    ]
+    rule = f"{'same' if drift.words_only else 'allowed'}[{drift.kind}]"
+    said = words.headline(drift) + named
+    if drift.words_only:
+        said += ": the network is the same"
+    yield [(rule, "cyan"), (f": {where}{printable(said)}", "")]
 
 
 def _specs(drifts: Sequence[Drift], layout: Layout, others: Collection[str] = ()) -> Iterator[Line]:
@@ -207,6 +230,18 @@ def _note(gutter: int, label: str, text: str, layout: Layout) -> Iterator[Line]:
     yield from ([(space + line, "")] for line in more)
 
 
+def _reworded(drifts: Sequence[Drift]) -> Iterator[Line]:
+    """What a comparison has in other words: rows that differ alike are one."""
+    alike: dict[str, list[Drift]] = {}
+    for drift in drifts:
+        alike.setdefault(words.found(drift), []).append(drift)
+    for group in list(alike.values())[:PASSED]:
+        also = tuple([path for drift in group for path in (drift.path, *drift.also)][1:])
+        yield from _allowed([replace(group[0], variant=None, also=also)])
+    if len(alike) > PASSED:
+        yield [(f"and {len(alike) - PASSED} more of which the network is the same", "")]
+
+
 def locked(results: Sequence[Locked], layout: Layout) -> str:
     """One line a lock: what was done, and what was accepted."""
     return paint(_locked(results, layout), color=layout.color)
@@ -240,10 +275,18 @@ def _comparison(comparison: Comparison, layout: Layout) -> Iterator[Line]:
     if not comparison.drifts:
         yield [("no difference", "green")]
         return
-    for drift in comparison.drifts:
+    causes = [drift for drift in comparison.drifts if not drift.words_only]
+    reworded = [drift for drift in comparison.drifts if drift.words_only]
+    for drift in causes:
         yield []
         yield from _cause([drift], layout, None)
-    drift = comparison.drifts[0]
+    if causes and reworded:
+        yield []
+    yield from _reworded(reworded)
+    if not causes:
+        yield [("no difference but in words", "green")]
+        return
+    drift = causes[0]
     lines = words.totals(drift.totals_before, drift.totals_after)
     if lines:
         yield []
