@@ -37,6 +37,12 @@ class Mark:
     column: int
     length: int = 1
 
+    def to(self, last: Mark) -> Mark:
+        """From here to the end of another place of the same line; this place alone otherwise."""
+        if self.line != last.line or last.column < self.column:
+            return self
+        return Mark(self.source, self.line, self.column, last.column + last.length - self.column)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:

@@ -11,7 +11,7 @@ from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.scope import LayerArg, type_problem
 from lazyinspect.plan.sources import Sourced
 from lazyinspect.shapes import TensorType
-from lazyinspect.spec.model import ArgsExpr, Expr, GraphSpec, StepSpec
+from lazyinspect.spec.model import ArgsExpr, Expr, GraphSpec, Label, StepSpec
 from lazyinspect.spec.names import did_you_mean, listed
 
 
@@ -19,6 +19,9 @@ def op_problem(error: OpError, step: StepSpec, found: str = "") -> Problem:
     """An OpError at the step's place: a wrong argument at the argument, a shape at the op."""
     message = error.message
     help = error.help.replace("the signature is (", f"the signature is {step.op}(")
+    read = step.sources.positional if step.sources is not None else ()
+    if len(read) == 1 and isinstance(read[0], Label) and "from: [prev" in help:
+        help = help.replace("prev", read[0].name)
     if message[:1].islower():
         message = f"{step.op} {message}"
     elif message[:1] == "`":
@@ -66,10 +69,12 @@ def argument_mark(args: ArgsExpr, argument: str, op: str) -> Mark | None:
         return args.positional[place].mark if place < len(args.positional) else None
     if op not in table():
         return None
-    names = [p.name for p in signature_of(op).parameters]
-    if argument in names and names.index(argument) < len(args.positional):
-        return args.positional[names.index(argument)].mark
-    return None
+    parameters = signature_of(op).parameters
+    place = next((k for k, p in enumerate(parameters) if p.name == argument), len(parameters))
+    if place >= len(args.positional):
+        return None
+    last = -1 if parameters[place].variadic else place
+    return args.positional[place].mark.to(args.positional[last].mark)
 
 
 def block_arguments(

@@ -286,7 +286,7 @@ class Origins:
             text += f", given as {format_shape(planned.type.shape)}"
         if isinstance(expr.value, tuple) and len(expr.value) == planned.type.rank:
             items = [expr.value[dim] for dim in dims]
-            mark = _across(items[0].mark, items[-1].mark)
+            mark = items[0].mark.to(items[-1].mark)
             said = dict.fromkeys(filter(None, (formulas.said(item, scope) for item in items)))
             if written == planned.type.shape and len(said) == 1:
                 text += f": {next(iter(said))}"
@@ -351,13 +351,6 @@ def _groups(operation: Operation, sizes: Sequence[Size]) -> Iterator[tuple[int, 
 
 def _by(sizes: Sequence[int]) -> str:
     return " x ".join(map(str, sizes))
-
-
-def _across(first: Mark, last: Mark) -> Mark:
-    """From one place to another of the same line."""
-    if first.line != last.line or last.column < first.column:
-        return first
-    return replace(first, length=last.column + last.length - first.column)
 
 
 def _afterwards(changes: Sequence[_Change]) -> str:

@@ -97,6 +97,21 @@ def _check_transposed(a: Args) -> None:
     _check_groups(a)
 
 
+def _check_output_padding(a: Args, n: int) -> None:
+    """Refuse what torch refuses of any input, unless the forward is given an `output_size`."""
+    steps = zip(*(ntuple(v, n) for v in (a.output_padding, a.stride, a.dilation)), strict=True)
+    for extra, stride, dilation in steps:
+        if extra >= stride and extra >= dilation:
+            raise ArgumentError(
+                f"expects output_padding below its stride {stride} or dilation {dilation}, "
+                f"and gets {extra}",
+                argument="output_padding",
+                help="leave it out: with stride 1 only one size can come out"
+                if stride == dilation == 1
+                else "",
+            )
+
+
 def _check_quantised(a: Args) -> None:
     _check(a)
     low, high = a.quantize_qrange
@@ -185,6 +200,8 @@ def _transposed_outputs(
         if not all(x.shape[-n - 1 :]):
             raise ShapeError(f"expects an image with something in it, and gets {x}")
         wanted = None if output_size is None else _wanted(output_size, len(lead), n)
+        if wanted is None:
+            _check_output_padding(a, n)
         arguments = zip(
             x.shape[-n:],
             ntuple(a.kernel_size, n),
@@ -205,12 +222,6 @@ def _transposed_outputs(
                         f"{len(lead) + index}, and {wanted[index]} are wanted",
                         argument="output_size",
                     )
-            if extra >= stride and extra >= dilation:
-                raise ShapeError(
-                    f"expects output_padding below its stride {stride} or dilation {dilation}, "
-                    f"and gets {extra}",
-                    argument="output_padding",
-                )
             if least + extra < 1:
                 raise ShapeError(
                     f"leaves {least + extra} positions of an input of {size} "

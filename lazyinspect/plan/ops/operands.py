@@ -68,8 +68,13 @@ def distinct_dims(dims: Sequence[int], rank: int, argument: str = "dim") -> tupl
     """Dimensions counted from the front.
 
     Raises:
+        ArgumentError: one is written twice.
         ShapeError: one is out of range, or stands twice.
     """
+    if len(set(dims)) < len(dims):
+        raise ArgumentError(
+            f"names a dimension twice in {argument} {list(dims)}", argument=argument
+        )
     result = tuple(dim_index(dim, rank, argument) for dim in dims)
     if len(set(result)) < len(result):
         raise ShapeError(f"names a dimension twice in {argument} {list(dims)}", argument=argument)

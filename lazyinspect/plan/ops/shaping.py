@@ -151,6 +151,25 @@ def _integers_check(argument: str) -> Callable[[Args], None]:
     return check
 
 
+def _permute_check(a: Args) -> None:
+    wanted = integers(a.dims, "dims")
+    places = range(len(wanted))
+    every_one = "name every dimension once, the batch (0) too; `transpose` swaps two"
+    if any(not -len(wanted) <= dim < len(wanted) for dim in wanted):
+        raise ArgumentError(
+            f"expects each of {format_shape(tuple(places))} once for {len(wanted)} dimensions, and "
+            f"gets {format_shape(wanted)}",
+            argument="dims",
+            help=every_one,
+        )
+    if len({dim % len(wanted) for dim in wanted}) < len(wanted):
+        raise ArgumentError(
+            f"names a dimension twice in dims {format_shape(wanted)}",
+            argument="dims",
+            help=every_one,
+        )
+
+
 def _permute(a: Args, x: Value) -> Value:
     x = tensor(x)
     wanted = integers(a.dims, "dims")
@@ -160,7 +179,7 @@ def _permute(a: Args, x: Value) -> Value:
             argument="dims",
             help="name every dimension once; `transpose` swaps two",
         )
-    return x.with_shape(*(x.shape[dim] for dim in distinct_dims(wanted, x.rank, "dims")))
+    return x.with_shape(*(x.shape[dim] for dim in wanted))
 
 
 def _transpose(a: Args, x: Value) -> Value:
@@ -589,7 +608,7 @@ ROWS: tuple[Op, ...] = (
     _function("reshape", "*shape: int", _reshape("shape"), _reshape_check("shape")),
     # a view of a tensor whose strides do not allow it shows on the device: types have no strides
     _function("view", "*size: int", _reshape("size"), _reshape_check("size")),
-    _function("permute", "*dims: int", _permute, _integers_check("dims")),
+    _function("permute", "*dims: int", _permute, _permute_check),
     _function("transpose", "dim0: int, dim1: int", _transpose),
     _function("movedim", "source: int[:], destination: int[:]", _movedim, _movedim_check),
     _function("squeeze", "dim: int[:] | None = None", _squeeze),
