@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isqrt
 
 from lazyinspect.errors import ArgumentError
 from lazyinspect.plan.frame import Val
@@ -133,11 +134,22 @@ def _unequal(operation: Operation) -> list[Size]:
     return sorted({*level, *change}, key=lambda size: (size.value, size.dim))
 
 
+def _sides(operation: Operation) -> Iterator[int]:
+    """Sides of the square image of which a number among the arguments would be the features."""
+    for read in operation.read:
+        for argument in operation.arguments if read.kind.rank == 4 else ():
+            channels = read.kind.shape[1]
+            if channels and argument.value > 0 and argument.value % channels == 0:
+                side = isqrt(argument.value // channels)
+                if side * side * channels == argument.value:
+                    yield side
+
+
 def _candidates(operation: Operation, message: str) -> list[int]:
     """Sizes that might suit: those that are named, and some larger ones."""
     named = [argument.value for argument in operation.arguments]
     named += [int(text) for text in re.findall(r"\d+", message) if len(text) < 9]
     named += [size for read in operation.read for size in read.kind.shape]
     larger = [2 * value for value in named] + [4096, 64]
-    found = dict.fromkeys(value for value in (*named, *larger) if value > 0)
+    found = dict.fromkeys(value for value in (*_sides(operation), *named, *larger) if value > 0)
     return list(found)[:_MAX_CANDIDATES]

@@ -17,7 +17,7 @@ from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.ops.base import LazyOp
 from lazyinspect.plan.written import value_text, written
 from lazyinspect.shapes import Shape, format_shape
-from lazyinspect.spec.model import ArgsExpr, Expr, StepSpec, all_steps
+from lazyinspect.spec.model import OPEN, ArgsExpr, Expr, StepSpec, all_steps
 
 _RESHAPES = ("view", "reshape")
 _WINDOW = 24
@@ -91,23 +91,43 @@ def _reshaped(case: Case) -> Advice | None:
         return None
     each = prod(shape[1:])
     rest = prod(size for size in wanted[1:] if size != -1)
-    if len(wanted) != 2 or wanted[1] == -1 or wanted[0] not in (-1, shape[0]):
-        return None
     step = case.step
-    size = step.args.positional[-1]
-    if isinstance(size.value, tuple):
-        size = replace(size, value=(*size.value[:-1], _number(each, size.mark)))
-        args = replace(step.args, positional=(size,))
-    elif len(step.args.positional) == 2:
-        args = replace(step.args, positional=(step.args.positional[0], _number(each, size.mark)))
-    else:
+    frozen = wanted[0] not in (-1, shape[0])
+    if (frozen and wanted[0] != 1) or len(_sizes_of(step)) != len(wanted):
         return None
+    free = _with_size(step, 0, -1) if frozen else step
+    if frozen and case.cured_by(spec=case.changed(lambda _: free)):
+        text = written(step.op, free.args)
+        why = f"{wanted[0]} is the size of another batch, and {shape[0]} arrive"
+        return Advice(f"`{text}` takes a batch of any size", (why,))
+    if len(wanted) != 2 or wanted[1] == -1:
+        return None
+    args = _with_size(free, 1, each).args
     follows = _linear_after(step, case, rest)
     then = f", and {_lazy(follows)} after it" if follows is not None else ""
     help = f"`Flatten` counts by itself{then}; by hand it is `{written(step.op, args)}`"
     samples = "each sample has" if shape[0] == 1 else f"each of the {shape[0]} samples has"
     first = f"{samples} {_product(shape[1:], each)} elements"
     return Advice(help, (first, *_notes(case, rest, shape)))
+
+
+def _sizes_of(step: StepSpec) -> tuple[Expr, ...]:
+    """The sizes of a view as written: one by one, or in a list."""
+    sizes = step.args.positional
+    if len(sizes) == 1 and isinstance(sizes[0].value, tuple):
+        return sizes[0].value
+    return sizes
+
+
+def _with_size(step: StepSpec, place: int, size: int) -> StepSpec:
+    """A view with another size in one place."""
+    sizes = list(_sizes_of(step))
+    sizes[place] = _number(size, sizes[place].mark)
+    positional = tuple(sizes)
+    whole = step.args.positional[0]
+    if isinstance(whole.value, tuple):
+        positional = (replace(whole, value=positional, constant=OPEN),)
+    return replace(step, args=replace(step.args, positional=positional))
 
 
 def _flat_sizes(case: Case) -> Shape | None:

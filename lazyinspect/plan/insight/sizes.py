@@ -87,7 +87,7 @@ def too_small(case: Case) -> Advice | None:
         found, least = smallest(works, max(given))
         if found is not None:
             return _enough(case, shape, found, least, whole)
-        declared = _declared(case)
+        declared = own_input(case)
         if declared is not None or case.step is not case.failure.step:
             return declared
     return None
@@ -147,7 +147,7 @@ def _doubled(given: int) -> Iterator[int]:
         size *= 2
 
 
-def _declared(case: Case) -> Advice | None:
+def own_input(case: Case) -> Advice | None:
     """Where other sizes are given than the file's own: whether those work."""
     own = {
         entry.name: entry.shape.constant for entry in case.spec.inputs

@@ -29,7 +29,7 @@ from lazyinspect.plan.insight.meetings import (
     shortcut_channels,
     transposed_factor,
 )
-from lazyinspect.plan.insight.sizes import odd_sizes, too_small
+from lazyinspect.plan.insight.sizes import odd_sizes, own_input, too_small
 from lazyinspect.plan.insight.whatif import Slip
 
 SLIPS: tuple[Slip, ...] = (
@@ -53,6 +53,7 @@ SLIPS: tuple[Slip, ...] = (
     output_padding,
     shortcut_channels,
     transposed_factor,
+    own_input,
 )
 """The first that has something to say is heard: those that are sure stand before those that
 search."""

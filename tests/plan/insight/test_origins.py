@@ -77,6 +77,20 @@ layers:
         ],
     ),
     Claim(
+        "a_view_of_a_batch_counted_by_hand_goes_back_to_the_input",
+        """
+input: [10, 3, 28, 28]
+layers:
+  - LazyConv2d: [64, 3]
+  - MaxPool2d: 2
+  - view: [10, 5184]
+""",
+        [
+            ("MaxPool2d", "26 x 26 -> 13 x 13 here"),
+            ("28, 28", "28 x 28, from the input; then 26 x 26 (line 4)"),
+        ],
+    ),
+    Claim(
         "a_formula_is_told_with_the_values_of_its_names",
         """
 input: [1, 3, 8, 8]
@@ -725,7 +739,8 @@ def _check(text: str, shape: tuple[int, ...], span: Span) -> None:
         for value in _others(int(written))
         if (planned := _planned(_with(text, span, str(value)))) is not None
     ]
-    assert not changed or any(other != shape for other in changed), (span.text, changed)
+    # one alone may be what a `chunk` rounds to the same, where a step behind it takes no other
+    assert len(changed) < 2 or any(other != shape for other in changed), (span.text, changed)
 
 
 def _others(size: int) -> list[int]:

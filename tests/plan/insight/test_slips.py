@@ -173,6 +173,48 @@ def test_a_layer_for_another_rank_is_named(
     assert other in advice(layers(shape, step), monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("shape", "step", "no"),
+    [
+        # takes it only as an unbatched volume, and cannot become a Linear either
+        ("[1, 3, 8, 8]", "{LazyConv2d: [8, 3], become: Linear}", "takes it"),
+        ("[1, 3072]", "LazyConv2d: [8, 3]", "takes it"),
+        # as high as wide, and by chance as many as there should be channels
+        ("[1, 16, 8, 8]", "BatchNorm2d: 8", "permute"),
+        ("[2, 10]", "Softmax: 2", "batch comes first"),
+        ("[1, 28, 28]", "Softmax: 3", "channels come second"),
+    ],
+)
+def test_what_is_taken_by_chance_is_no_remedy(
+    shape: str, step: str, no: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert no not in advice(layers(shape, step), monkeypatch)
+
+
+def test_an_override_of_another_rank_is_told_that_the_spec_works_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = layers("[1, 3, 32, 32]", "Conv2d: [3, 8, 3]")
+    said = advice(text, monkeypatch, input=[1, 3072])
+    assert said == "the spec's own input works: [1, 3, 32, 32]"
+
+
+@pytest.mark.parametrize("view", ["view: [1, 8, 2]", "view: [[1, 8, 2]]"])
+def test_a_view_that_holds_another_batch_is_freed_of_it(
+    view: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = advice(layers("[4, 16]", view, "LazyConv1d: [3, 1]"), monkeypatch)
+    assert f"`{view.replace('[1', '[-1')}` takes a batch of any size" in said
+
+
+def test_a_batch_of_one_in_a_view_does_not_hide_what_each_sample_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = advice(TWO_CONVS + "  - view: [1, 5184]\n  - Linear: [5184, 10]\n", monkeypatch)
+    assert "by hand it is `view: [-1, 1600]`" in said
+    assert "each of the 10 samples has 1600 = 64 x 5 x 5 elements" in said
+
+
 # -- the input's layout -----------------------------------------------------------------------
 
 
