@@ -56,8 +56,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = "lazyinspect.errors" if name.endswith("Error") else "lazyinspect.api"
-    if name == "explain":
-        home = "lazyinspect.codes"
+    home = {"explain": "lazyinspect.codes", "Drift": "lazyinspect.drift"}.get(name, home)
     value = globals()[name] = getattr(import_module(home), name)
     return value
 
