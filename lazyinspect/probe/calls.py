@@ -110,7 +110,7 @@ def _as_it_was(module: nn.Module, train: bool) -> Iterator[None]:
         if not is_uninitialised(buffer)
     ]
     devices = {p.device for p in module.parameters() if p.device.type == "cuda"}
-    with torch.random.fork_rng(devices=list(devices)):
+    with torch.random.fork_rng(devices=list(devices)):  # and the CPU's
         try:
             for each, _ in modes:
                 each.training = train

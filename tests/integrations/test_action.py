@@ -179,8 +179,12 @@ def test_it_installs_itself_apart_and_without_torch(
     assert done.returncode == 1, done.stderr
     assert len(annotations(done)) == 1
     assert (tmp_path / "temp" / "lazyinspect" / "bin" / "lazyinspect").exists()
+    entry_points = "from importlib.metadata import entry_points as e; print(e(group='pytest11'))"
+    own = tmp_path / "temp" / "lazyinspect" / "bin" / "python"
+    plugins = subprocess.run([own, "-c", entry_points], capture_output=True, text=True, timeout=60)
+    assert "value='lazyinspect.pytest_plugin'" in plugins.stdout
     (workspace / "fine" / "net.yaml").write_text("input: [1, 4]\nlayers: [mine.Half]\n")
-    own = {"install": "true", "paths": "fine", "args": "--allow mine.Half"}
-    done = runner(action=action, variables=variables, again=True, **own)
+    given = {"install": "true", "paths": "fine", "args": "--allow mine.Half"}
+    done = runner(action=action, variables=variables, again=True, **given)
     assert done.returncode == 3
     assert "::torch cannot be imported, so a class that is not in the op table" in done.stdout

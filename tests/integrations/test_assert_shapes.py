@@ -104,10 +104,11 @@ def test_every_mismatch_is_said_at_once() -> None:
         "head.7": [1],
         "head.1.weight.x": [1],
         "conv.1": [2, 4, 6, 6],
+        "backbone.stem": [1],
     }
     assert message(Net(), IMAGE, shapes) == "\n".join(
         [
-            "11 of 11 shapes differ in Net",
+            "12 of 12 shapes differ in Net",
             "  conv             returns [2, 4, 6, 6], expected [2, 4, 6, 7]",
             "  bn               returns float32[2, 4, 6, 6], expected float16[2, 4, 6, 6]",
             "  rnn              returns 3 tensors ([2, 6, 5], [1, 2, 5], [1, 2, 5]), "
@@ -121,7 +122,17 @@ def test_every_mismatch_is_said_at_once() -> None:
             "  head.7           is not there: did you mean `head.1`?",
             "  head.1.weight.x  is not there: there is nothing inside `head.1` (Linear)",
             "  conv.1           is not there: did you mean `conv`?",
+            "  backbone.stem    is not there: inside the network are conv bn relu same rnn unused "
+            "head",
         ]
+    )
+
+
+def test_a_network_with_nothing_inside_is_said_to_have_nothing() -> None:
+    assert message(nn.Identity(), [3], {"relu": [3], "": {"loss": [3]}}) == (
+        "2 of 2 shapes differ in Identity\n"
+        "  relu           is not there: there is nothing inside the network\n"
+        "  (the network)  returns no `loss`, but a tensor"
     )
 
 

@@ -116,8 +116,9 @@ def test_examples_of_assert_shapes_hold(
     (tmp_path / "configs").mkdir()
     copy(ROOT / "configs" / "resnet.yaml", tmp_path / "configs")
     path = installed_in(tmp_path_factory.mktemp("site"), "pytest11")
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        [sys.executable, "-W", "ignore", "-m", "pytest", *options, "."],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip

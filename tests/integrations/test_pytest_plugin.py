@@ -48,7 +48,8 @@ def project(
 
     def run(*arguments: str, apart: bool = False) -> pytest.RunResult:
         """In this process, or in one apart."""
-        arguments = ("-p", "no:cacheprovider", *arguments)
+        # that of hypothesis takes as long to start as all the rest
+        arguments = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
         if apart:
             return pytester.runpytest_subprocess(*arguments, timeout=60)
         return pytester.runpytest_inprocess(*arguments)
@@ -238,7 +239,7 @@ def test_the_plugin_costs_nothing_until_it_is_asked_for(project: Project) -> Non
         "    assert not {'lazyinspect.api', 'lazyinspect.spec', 'lazyinspect.render'} & loaded\n"
         "    assert not {'torch', 'yaml', 'rich', 'typer'} & set(sys.modules)\n"
     )
-    result = project("-p", "no:hypothesispytest", apart=True)
+    result = project(apart=True)
     result.assert_outcomes(passed=1)
     Path("test_unused.py").write_text(
         "import sys\n\ndef test_no_torch():\n    assert 'torch' not in sys.modules\n"
