@@ -19,8 +19,8 @@ HARMLESS = (
     "os.getcwd", "code.__new__", "builtins.id",
 )  # fmt: skip
 """Prefixes of events that any Python code raises."""
-TORCH = ("network", "probe", "lazy", "plan.fallback", "assertion", "pytest", "__main__")
-"""Parts that import torch when they are imported."""
+PARTS = ("api", "codes", "plan", "render", "spec")
+"""What planning a spec and showing it may import, but for the planner's way to torch."""
 
 
 class Recorder:
@@ -64,11 +64,11 @@ class Recorder:
 
 
 def load_everything() -> None:
-    """Import what a run without torch may need, so that later imports stand out."""
+    """Import what a plan may need, so that later imports stand out."""
     folder = Path(import_module("lazyinspect").__file__ or "").parent
     for path in folder.rglob("*.py"):
         name = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
-        if not name.startswith((*TORCH, "__init__")):
+        if name.partition(".")[0] in PARTS and name != "plan.fallback":
             import_module(f"lazyinspect.{name}")
 
 
