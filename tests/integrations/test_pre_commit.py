@@ -117,6 +117,7 @@ def test_hook_and_action_install_what_the_package_needs_less_torch() -> None:
     lines = (ROOT / ".github" / "action" / "requirements.txt").read_text().splitlines()
     requirements = [line for line in lines if not line.startswith("#")]
     manifest = yaml.safe_load((ROOT / MANIFEST).read_text())
+    # who changes a version in constraints.txt changes it in these two files
     assert manifest[0]["additional_dependencies"] == ["--no-deps", *requirements]
     pins = dict(line.partition(";")[0].split("==") for line in requirements)
     project = (ROOT / "pyproject.toml").read_text().partition("\ndependencies = [\n")[2]
