@@ -27,7 +27,7 @@ from lazyinspect.plan.quiet import importing_torch
 from lazyinspect.report import Report
 from lazyinspect.spec.grammar import GrammarError, parse_spec
 from lazyinspect.spec.model import Spec
-from lazyinspect.spec.names import did_you_mean
+from lazyinspect.spec.names import did_you_mean, nearest
 from lazyinspect.spec.reader import MAX_BYTES, decode
 from lazyinspect.spec.structure import STRUCTURE_OPS, StructureOp
 
@@ -78,10 +78,11 @@ def _file_help(path: str) -> str:
     with suppress(OSError, ValueError):
         if here.is_dir():
             return "name a file; `run` takes one spec"
-        beside = (p.name for p in islice(here.parent.glob("*.y*ml"), 1000))
-        near = did_you_mean(here.name, beside)
+        beside = [p.name for p in islice(here.parent.glob("*.y*ml"), 1000)]
+        bare = [name for name in beside if Path(name).stem == here.name]
+        near = bare[0] if bare else nearest(here.name, beside)
         if near:
-            return near
+            return f"did you mean `{here.with_name(near)}`?"
     if path.startswith("~"):
         return "`~` is not expanded here: leave it unquoted, or write the folder out"
     return "check the path"

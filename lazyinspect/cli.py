@@ -123,9 +123,10 @@ def _guarded(given: Sequence[str]) -> int:
     except _UsageError as error:
         text = io.StringIO()
         error.show(text)  # type: ignore[attr-defined]
-        problem = Problem("bad-option", error.format_message())  # type: ignore[attr-defined]
-        _as_data(SpecError(problem), given)
-        say(text.getvalue())
+        message = error.format_message()  # type: ignore[attr-defined]
+        hint = options.usage_help(given, message)
+        _as_data(SpecError(Problem("bad-option", message, help=hint)), given)
+        say(text.getvalue() + (f"Help: {hint}\n" if hint else ""))
         return USAGE
     except LazyinspectError as error:
         return _explain(error, given)

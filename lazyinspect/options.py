@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Sequence
 from enum import Enum
@@ -12,6 +14,10 @@ import typer
 
 if TYPE_CHECKING:
     from lazyinspect.render.layout import Layout
+
+
+_SETTING = ("run", "export", "diff")
+"""Commands that take parameters of a spec."""
 
 
 def without_pydantic(command: Any) -> Any:
@@ -132,6 +138,30 @@ def layout(stream: TextIO | None, plain: bool, **choices: Any) -> Layout:
         unicode=(getattr(stream, "encoding", None) or "").lower().startswith("utf"),
         **choices,
     )
+
+
+def usage_help(given: Sequence[str], message: str) -> str:
+    """What a command line that is refused was probably meant to be; empty where nobody knows."""
+    command = re.search(r"No such command '([^']+)'", message)
+    if command and (command[1].endswith((".yaml", ".yml")) or os.path.isfile(command[1])):
+        return f"lazyinspect run {shlex.join(given)}"
+    if command and command[1] == "help":
+        return "lazyinspect --help"
+    option = re.search(r"No such option: --([\w-]+)", message)
+    if option and given[0] in _SETTING and f"--{option[1]}" not in message[option.end() :]:
+        written = f"--{option[1]}="
+        value = next((text for text in given if text.startswith(written)), "")
+        setting = f"{option[1].replace('-', '_')}={value.removeprefix(written) or 'VALUE'}"
+        return f"a parameter of the spec is set with --set {setting}"
+    return _spaced_setting(given) if "unexpected extra" in message else ""
+
+
+def _spaced_setting(given: Sequence[str]) -> str:
+    """`--set width 3`, which lacks the `=`."""
+    for option, name, value in zip(given, given[1:], given[2:], strict=False):
+        if option == "--set" and name.isidentifier() and not value.startswith("-"):
+            return f"--set {name}={value}"
+    return ""
 
 
 def refuse(message: str, option: str) -> NoReturn:

@@ -15,6 +15,8 @@ _COLOURS = (1, 3, 4)
 _SIDE = 8
 """A dimension below this is taken for no side of an image."""
 _BATCH_SECOND = re.compile(r"(LSTM|GRU|RNN|MultiheadAttention|Transformer\w+Layer)\Z")
+_SEVERAL = re.compile(r"(LSTM|GRU|RNN|LSTMCell|MultiheadAttention)\Z")
+_MERGES = ("add", "sub", "mul", "div", "cat", "stack")
 _CONV = re.compile(r"(FakeQuant)?Conv[23]d\Z")
 
 
@@ -25,6 +27,7 @@ def doubts(rows: tuple[LayerRow, ...]) -> Iterator[str]:
     given = {item.shape for item in rows[0].inputs}
     asked: set[str] = set()
     embedded: set[Shape] = set()
+    several: dict[tuple[Shape, ...], LayerRow] = {}
     image: Shape | None = None
     for row in rows[1:]:
         if not row.inputs or row.kind == "container":
@@ -38,11 +41,14 @@ def doubts(rows: tuple[LayerRow, ...]) -> Iterator[str]:
             ("mixed", _mixed(row, shape)),
             ("joined", _joined(row, shape, given)),
             ("flat", _not_flattened(row, shape, image)),
+            ("tuple", _all_merged(row, several)),
         ):
             if text and kind not in asked:
                 asked.add(kind)
                 yield text
         image = _image(row, shape, image)
+        if _SEVERAL.match(row.type) and len(row.outputs) > 1:
+            several[tuple(item.shape for item in row.outputs)] = row
 
 
 def _channels_last(row: LayerRow, shape: Shape, given: set[Shape]) -> str:
@@ -116,3 +122,22 @@ def _not_flattened(row: LayerRow, shape: Shape, image: Shape | None) -> str:
         f"is a `Flatten` missing before it? {row.declared} of line {row.place.line} reads the last "
         f"dimension of {format_shape(shape)}: {shape[-1]} features, not {prod(shape[1:])}"
     )
+
+
+def _all_merged(row: LayerRow, several: dict[tuple[Shape, ...], LayerRow]) -> str:
+    """A sum that takes the states or weights along, which a layer gives beside its output."""
+    if row.type not in _MERGES or not several:
+        return ""
+    sources: dict[str, list[Shape]] = {}
+    for item in row.inputs:
+        place, nested, _ = item.name.partition(".")
+        if nested:
+            sources.setdefault(place, []).append(item.shape)
+    for shapes in sources.values():
+        maker = several.get(tuple(shapes))
+        if maker is not None:
+            return (
+                f"is `pick: 0` missing? {row.type} of line {row.place.line} takes all "
+                f"{len(shapes)} tensors that {maker.declared} of line {maker.place.line} gives"
+            )
+    return ""

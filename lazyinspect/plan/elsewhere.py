@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from lazyinspect.errors import Problem
 from lazyinspect.plan.ops import table
-from lazyinspect.spec.model import Branch, GraphSpec, Spec, StepSpec
+from lazyinspect.plan.written import listed
+from lazyinspect.spec.formula import Formula
+from lazyinspect.spec.model import (
+    Branch,
+    Expr,
+    GraphSpec,
+    LayerExpr,
+    ParamSpec,
+    Spec,
+    StepSpec,
+    all_steps,
+)
 
 Lines = dict[str, list[int]]
 
@@ -79,11 +91,20 @@ class Elsewhere:
         return ""
 
     def _parameter(self, name: str, body: GraphSpec) -> str:
-        if not body.name or name not in self.spec.params:
+        known = self.spec.params
+        if not body.name or name not in known:
             return ""
+        read = (each for step in all_steps(body.layers) for each in _names(step))
+        outer = [each for each in read if each in known and each not in body.params]
+        names = list(dict.fromkeys([name, *outer]))
+        declared = ", ".join(f"{each}: {_type(known[each])}" for each in names)
+        given = ", ".join(f"{each}: ${each}" for each in names)
+        what, them = ("it is a parameter", "it") if len(names) == 1 else (
+            listed([f"`{each}`" for each in names]) + " are parameters", "them"
+        )  # fmt: skip
         return (
-            "it is a parameter of the network, and a block knows its own: declare it in the "
-            "block's `params:`, and give it where the block is used"
+            f"{what} of the network, and a block knows its own: declare {them} in the block, "
+            f"`params: {{{declared}}}`, and give {them} where it is used, {{{given}}}"
         )
 
     def _lines(self, body: GraphSpec) -> Lines:
@@ -111,3 +132,30 @@ def _steps(body: GraphSpec) -> Iterator[StepSpec]:
             stack.append(iter(step.body.layers.steps))
         branches = () if step.merge is None else step.merge.positional
         stack.extend(iter(each.layers.steps) for each in branches if isinstance(each, Branch))
+
+
+def _names(step: StepSpec) -> Iterator[str]:
+    """Names that a step's formulas read."""
+    args = step.args
+    values: list[Any] = [*args.positional, *args.keywords.values(), step.layer, step.condition]
+    values += [step.repeat, *(step.expect or ())]
+    while values:
+        value = values.pop(0)
+        if isinstance(value, Expr):
+            values.insert(0, value.value)
+        elif isinstance(value, tuple):
+            values[:0] = value
+        elif isinstance(value, LayerExpr):
+            values[:0] = (*value.args.positional, *value.args.keywords.values())
+        elif isinstance(value, Formula):
+            yield from sorted(value.names, key=value.text.find)
+
+
+def _type(param: ParamSpec) -> str:
+    """What a parameter is declared as where it must be given."""
+    if param.default is None:
+        return str(param.required)
+    kind = type(param.default.constant)
+    if isinstance(param.default.value, LayerExpr):
+        return "layer"
+    return kind.__name__ if kind in (bool, float, str) else "int"

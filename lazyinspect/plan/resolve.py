@@ -17,6 +17,7 @@ from lazyinspect.plan.ops.base import LayerValue, LazyOp, Op, Weight
 from lazyinspect.plan.ops.signature import REQUIRED, Signature
 from lazyinspect.plan.scope import LayerArg
 from lazyinspect.plan.tree import Function, Leaf
+from lazyinspect.plan.written import listed
 from lazyinspect.shapes import TensorType, Value, is_float, prod, shape_problem, tensors_of
 from lazyinspect.spec.names import did_you_mean
 
@@ -279,10 +280,11 @@ class Resolver:
                     raise ArgumentError(f"`{name}` is given twice in `from:`")
         if missing:
             names = " and ".join(f"`{name}`" for name in missing)
+            needed = [parameter.name for parameter in parameters if parameter.required]
             raise ArgumentError(
-                f"reads {len(parameters)} sources ({signature.text}), and lacks {names}",
+                f"reads {listed(needed)}, and lacks {names}",
                 help="name them with `from:`, for instance "
-                f"from: [{', '.join(['prev'] * sum(p.required for p in parameters))}]",
+                f"from: [{', '.join(['prev'] * len(needed))}]",
             )
         return bound
 

@@ -40,7 +40,7 @@ def resolve_device(name: str) -> torch.device:
             Problem(
                 "unknown-device",
                 f"`{name}` is no name of a device",
-                help="cpu, cuda, cuda:1, mps, xpu, meta or auto",
+                help=_meant(name) or "cpu, cuda, cuda:1, mps, xpu, meta or auto",
             )
         ) from None
     if device.type in ("cpu", "meta"):
@@ -52,9 +52,23 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def _meant(name: str) -> str:
+    """The device whose name is written otherwise."""
+    plain = name.lower().replace(" ", "")
+    if plain in ("gpu", "nvidia") or plain.removeprefix("gpu:").isdecimal():
+        index = plain.partition(":")[2] or (plain if plain.isdecimal() else "")
+        return f"did you mean `cuda{':' if index else ''}{index}`? `auto` takes what there is"
+    known = ("cpu", "cuda", "mps", "xpu", "meta", "auto")
+    return f"did you mean `{plain}`?" if plain.partition(":")[0] in known else ""
+
+
 def _unavailable(message: str) -> NetworkError:
     return NetworkError(
-        Problem("device-unavailable", f"{message}; available here: {', '.join(available())}")
+        Problem(
+            "device-unavailable",
+            f"{message}; available here: {', '.join(available())}",
+            help="--device auto takes what there is; --device meta plans, and runs nothing",
+        )
     )
 
 

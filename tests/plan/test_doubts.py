@@ -136,3 +136,22 @@ def test_one_doubt_is_raised_once() -> None:
 def test_no_network_that_is_meant_raises_a_doubt(path: Path) -> None:
     for variant in (api.variants(path) or [None])[:1]:  # type: ignore[list-item]
         assert list(doubts(api.plan(path, variant=variant).rows)) == []
+
+
+def test_a_sum_that_takes_the_states_along_is_asked_about() -> None:
+    said = asked("[1, 1, 8]", "LazyLSTM: [8, {batch_first: true}]", "add: [input, prev]")
+    assert said == (
+        "is `pick: 0` missing? add of line 4 takes all 3 tensors that LazyLSTM of line 3 gives"
+    )
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ("{LazyLSTM: [8, {batch_first: true}], pick: 0}", "add: [input, prev]"),
+        ("{LazyLSTM: [8, {batch_first: true}], as: [x, h]}", "{add: [input, x]}"),
+        ("{chunk: [2, -1], as: parts}", "{cat: [input, parts, {dim: -1}]}"),
+    ],
+)
+def test_a_sum_of_what_was_picked_or_cut_is_silent(steps: tuple[str, ...]) -> None:
+    assert asked("[1, 1, 8]", *steps) == ""

@@ -31,8 +31,10 @@ from lazyinspect.plan.insight.meetings import (
 )
 from lazyinspect.plan.insight.sizes import odd_sizes, own_input, too_small
 from lazyinspect.plan.insight.whatif import Slip
+from lazyinspect.plan.insight.wholes import whole_number
 
 SLIPS: tuple[Slip, ...] = (
+    whole_number,
     tuple_given,
     ids_without_dtype,
     batch_flattened,

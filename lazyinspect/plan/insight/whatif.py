@@ -85,7 +85,7 @@ class Trials:
         self._first = frozenset(map(_place, problems))
         self._known: dict[Any, frozenset[_Place]] = {}
         self._specs: list[Spec] = []
-        self._probes: dict[StepSpec, Spec] = {}
+        self._probes: dict[tuple[StepSpec, int], Spec] = {}
 
     def shapes(self, **changed: Shape) -> dict[str, Shape]:
         """Shapes of all inputs, some of them changed."""
@@ -126,15 +126,24 @@ class Trials:
         left = self.failing(shapes, spec)
         return _place(problem) not in left and left <= self._first
 
-    def passes(self, problem: Problem, step: StepSpec, shapes: Shapes | None = None) -> bool:
+    def passes(
+        self,
+        problem: Problem,
+        step: StepSpec,
+        shapes: Shapes | None = None,
+        spec: Spec | None = None,
+    ) -> bool:
         """Whether the step of a problem is reached and goes well, whatever comes after it.
 
         An `expect:` that nothing meets tells that it was reached. Raises OutOfTrials.
         """
-        if step not in self._probes:
+        spec = spec or self.spec
+        key = (step, id(spec))
+        if key not in self._probes:
             probed = replace(step, expect=(None,) * 99, expect_mark=step.mark)
-            self._probes[step] = with_step(self.spec, step, lambda _: probed)
-        left = self.failing(shapes, self._probes[step])
+            self._specs.append(spec)  # as above
+            self._probes[key] = with_step(spec, step, lambda _: probed)
+        left = self.failing(shapes, self._probes[key])
         place = _place(problem)
         return place not in left and ("unmet-expect", *place[1:]) in left
 
@@ -215,6 +224,13 @@ class Case:
     def cured_by(self, shapes: Shapes | None = None, spec: Spec | None = None) -> bool:
         """Whether the problem goes away so. Raises OutOfTrials."""
         return self.trials.cures(self.problem, shapes, spec)
+
+    def passed_by(self, spec: Spec) -> bool:
+        """Whether the step goes well in a spec that has others changed, whatever comes after it.
+
+        Raises OutOfTrials.
+        """
+        return self.trials.passes(self.problem, self.step, spec=spec)
 
     def accepts(self, op: str, args: ArgsExpr) -> bool:
         """Whether a layer takes what the step reads; nothing is said of what comes after."""

@@ -135,6 +135,11 @@ def _attention(
     ranks(query, 2, 3, "query")
     kdim, vdim = _widths(a)
     remedy = "LazyMultiheadAttention infers it"
+    if query.shape[-1] % a.num_heads:
+        remedy = (
+            f"{a.num_heads} heads do not divide {query.shape[-1]} features: `LazyLinear: "
+            f"{a.embed_dim}` before it brings them to {a.embed_dim}"
+        )
     last(query, a.embed_dim, "embed_dim", remedy, "query")
     for x, name, argument, size in ((key, "key", "kdim", kdim), (value, "value", "vdim", vdim)):
         ranks(x, len(query.shape), len(query.shape), name)

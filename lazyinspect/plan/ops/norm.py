@@ -171,7 +171,9 @@ def _group_outputs(a: Args, value: Value) -> TensorType:
         raise ShapeError(
             f"expects {a.num_channels} channels, and gets {found}",
             argument="num_channels",
-            help="LazyGroupNorm infers them",
+            help=f"{a.num_groups} groups do not divide {found} channels"
+            if found % a.num_groups
+            else "LazyGroupNorm infers them",
         )
     if found % a.num_groups:
         raise ShapeError(
