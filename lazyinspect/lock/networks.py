@@ -11,12 +11,15 @@ from lazyinspect.drift import Row, Snapshot
 from lazyinspect.errors import LazyinspectError, Mark, Source
 from lazyinspect.lock.parse import split
 from lazyinspect.lock.policies import planned_with
-from lazyinspect.lock.text import Section, assemble, section
+from lazyinspect.lock.text import Parts, Section, assemble, section
+from lazyinspect.plan.memo import Memo
 from lazyinspect.plan.parameters import network_params
 from lazyinspect.plan.plan import Plan, make_plan
 from lazyinspect.report import Place
 from lazyinspect.spec.model import Spec
 
+_KEPT = 50_000
+"""Lines of blocks that networks of one spec share: more are made again."""
 _WORD = re.compile(r"[^\s,:\[\]{}]+")
 
 
@@ -32,10 +35,13 @@ class Options:
     path: str | None = None
     """Whose policies hold: None for those of the spec's own file."""
 
-    def plan(self, spec: Spec, variant: str | None, **instead: Any) -> Plan:
+    def plan(
+        self, spec: Spec, variant: str | None, memo: Memo | None = None, /, **instead: Any
+    ) -> Plan:
         """Plan one network.
 
         Args:
+            memo: what plans of this spec share.
             instead: values of parameters.
 
         Raises:
@@ -46,7 +52,7 @@ class Options:
             spec, variant=variant, set={**self.set, **instead},
             input=planned.get("input") if self.input is None else self.input,
             batch=planned.get("batch") if self.batch is None else self.batch,
-            dtype=self.dtype, allow=self.allow,
+            dtype=self.dtype, allow=self.allow, memo=memo,
         )  # fmt: skip
 
 
@@ -89,9 +95,14 @@ def plan_all(spec: Spec, options: Options, locked: Sequence[str | None] = ()) ->
     """
     planned = Planned({}, {})
     names = networks(spec)
+    memo = Memo() if len(names) > 1 else None
+    parts: Parts = {}
     for name in names:
         try:
-            planned.sections[name] = section(options.plan(spec, name))
+            plan = options.plan(spec, name, memo)
+            planned.sections[name] = section(plan, parts)
+            if sum(len(part.rows) for _, part in parts.values()) > _KEPT:
+                parts.clear()
         except LazyinspectError as error:
             if name is not None or len(names) == 1 or None in locked:
                 planned.errors[name] = error

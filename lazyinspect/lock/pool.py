@@ -20,8 +20,8 @@ Progress = Callable[[int, int], None]
 _CHUNKS = 8
 """Pieces of work for each process: the last to end waits for little."""
 
-_COLLECT = 16
-"""Files after which a process looks for plans that nothing needs any more."""
+_COLLECT = 128
+"""Files after which a process looks for what failures have left: a plan leaves nothing."""
 
 _work: Callable[[str], Any] | None = None
 """What a worker process does."""
@@ -70,7 +70,7 @@ def _serial(work: Callable[[str], Result], paths: Sequence[str]) -> Iterator[Res
 
 @contextmanager
 def _collecting() -> Iterator[None]:
-    """Plans hold cycles: ten thousand may not stay, and asking after each takes a sixth longer."""
+    """Errors hold cycles, and ten thousand may not stay; the collector itself looks too often."""
     enabled = gc.isenabled()
     gc.freeze()
     gc.disable()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from lazyinspect.lock.flow import flow, key, scalar, tensors
 from lazyinspect.lock.flow import names as name_list
@@ -65,9 +65,13 @@ def assemble(spec_name: str, sections: Mapping[str | None, str]) -> str:
     return "".join(parts)
 
 
-def section(plan: Plan) -> Section:
-    """The lines of one network, indented as they stand in the file."""
-    writer = _Writer(plan)
+def section(plan: Plan, parts: Parts | None = None) -> Section:
+    """The lines of one network, indented as they stand in the file.
+
+    Args:
+        parts: lines of blocks that it may share with other networks of the spec and dtype; filled.
+    """
+    writer = _Writer(plan, {} if parts is None else parts)
     part, totals = writer.network()
     indent = "  " if plan.variant is None else "    "
     call, root = plan.call, plan.root
@@ -129,17 +133,21 @@ class _Part:
             self.macs = other.macs + (self.macs or 0)
 
 
+Parts: TypeAlias = dict[int, tuple[tuple[Call, ...], _Part]]
+"""By the identity of a block's calls, which live as long."""
+
+
 class _Shared(Exception):
     """A module is applied again: which call counts its parameters depends on the path."""
 
 
 class _Writer:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, parts: Parts) -> None:
         self.plan = plan
         self.dtype = plan.dtype
         self.rows: Iterator[LayerRow] | None = None
         """Of the report, in the order of the calls, where sharing has to be known."""
-        self.parts: dict[int, _Part] = {}
+        self.parts = parts
 
     def network(self) -> tuple[_Part, Totals]:
         call = self.plan.call
@@ -154,7 +162,6 @@ class _Writer:
                     part.params, part.trainable, part.param_bytes, part.buffer_bytes, macs,
                     part.unknown,
                 )  # fmt: skip
-        self.parts.clear()
         self.rows = iter(self.plan.rows[1:])
         return self.inside(call, "", {}), self.plan.totals
 
@@ -167,11 +174,11 @@ class _Writer:
         """
         graph = call.node
         assert isinstance(graph, Graph)
-        shared = graph.is_block and self.rows is None
+        shared = graph.is_block and self.rows is None and path != ""
         if shared:
             known = self.parts.get(id(call.calls))
             if known is not None:
-                return known
+                return known[1]
         part = _Part()
         names, rows = part.names, part.rows
         inputs = graph.inputs
@@ -216,7 +223,7 @@ class _Writer:
         if not graph.steps:
             part.macs = 0
         if shared:
-            self.parts[id(call.calls)] = part
+            self.parts[id(call.calls)] = (call.calls, part)
         return part
 
     def _count(self, call: Call, part: _Part) -> int:

@@ -50,6 +50,11 @@ class Budget:
         self._least: dict[str, int] = {}
         self._extra: dict[int, int] = {}
 
+    @property
+    def depth(self) -> int:
+        """How many containers are around what is planned."""
+        return self._depth
+
     def look(self, mark: Mark, work: int = 1) -> None:
         """A step is planned, or left out.
 

@@ -98,6 +98,15 @@ class Block:
             known = self._modules[frame] = {}
         known[slot] = call if path is None else (path, call)
 
+    def let_go(self) -> None:
+        """Forget what was needed while it grew: frames and values that hold each other."""
+        for frame in self._modules:
+            frame.keys.clear()
+            frame.captured.clear()
+            frame.draft = None
+        self._modules.clear()
+        self.labels.clear()
+
     def maker(self, frame: Frame, slot: int) -> tuple[tuple[str, ...], Any] | None:
         """Path and call of what gave the value of a slot; None where nothing did."""
         found = self._modules.get(frame, {}).get(slot)

@@ -13,6 +13,7 @@ from lazyinspect.plan.budget import CONTAINER, Halt
 from lazyinspect.plan.checks import pick, unmet
 from lazyinspect.plan.frame import POISON, Draft, Frame, Skip, Val
 from lazyinspect.plan.leaves import Leaves
+from lazyinspect.plan.memo import Memo, PlannedBlock
 from lazyinspect.plan.ops import eager, table
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.retrace import Retracer
@@ -53,6 +54,7 @@ class Nodes:
         resolver: applies ops of the table.
         known: whether a dotted or row-less class may be used; raises SpecError where not.
         walker: plans the steps of containers.
+        memo: what other plans of the spec have made.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Nodes:
         resolver: Resolver,
         known: Callable[[str, Mark], None],
         walker: Walker,
+        memo: Memo | None = None,
     ) -> None:
         self.spec = spec
+        self.memo = memo
         self.walker = walker
         self.leaves = Leaves(resolver, known)
         self.retracer = Retracer(resolver)
@@ -127,8 +131,12 @@ class Nodes:
             )
         if sourced.keywords:
             raise SpecError(
-                Problem("bad-source", f"`{step.op}` takes its sources by position", step.mark,
-                        help="write from: LABEL")
+                Problem(
+                    "bad-source",
+                    f"`{step.op}` takes its sources by position",
+                    step.mark,
+                    help="write from: LABEL",
+                )
             )
         values = [item for item in sourced.positional if isinstance(item, Val)]
         if len(values) > 1 or len(sourced.positional) != len(values):
@@ -253,7 +261,13 @@ class Nodes:
                 )
             key = (key, plan_key(tuple(types)))
         planned = self._blocks.get(key) if key is not None else None
+        budget, memo = walk.budget, self.memo
+        if planned is None and key is not None and memo is not None and budget is not None:
+            known = memo.find(key, budget)
+            if known is not None:
+                planned = self._blocks[key] = (known.graph, known.call)
         if planned is None:
+            start = (budget.looked, budget.made) if budget is not None else (0, 0)
             before = len(self.walker.problems)
             self._open.append(step.op)
             i = walk.i if key is None else None
@@ -269,6 +283,13 @@ class Nodes:
                 self.walker.problems[before:] = [problem.inside(step.mark) for problem in used]
             if key is not None:
                 self._blocks[key] = planned
+                made, call = planned
+                if (
+                    made is not None and call is not None
+                    and memo is not None and budget is not None and not self.walker.problems
+                ):  # fmt: skip
+                    looked, grown = budget.looked - start[0], budget.made - start[1]
+                    memo.keep(key, PlannedBlock(made, call, looked, grown, budget.depth))
         graph, inside = planned
         if graph is None or inside is None:
             raise Skip

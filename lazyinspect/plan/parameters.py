@@ -144,15 +144,15 @@ def frozen(value: Any) -> Any:
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """Values as JSON has them: lists for tuples, ``{op: [args]}`` for layers."""
+    return {name: _plain(value) for name, value in params.items()}
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        if isinstance(value, LayerArg):
-            listed = [plain(item) for item in value.positional]
-            if value.keywords:
-                listed.append({key: plain(item) for key, item in value.keywords})
-            return {value.op: listed}
-        return value
 
-    return {name: plain(value) for name, value in params.items()}
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, LayerArg):
+        items = [_plain(item) for item in value.positional]
+        if value.keywords:
+            items.append({key: _plain(item) for key, item in value.keywords})
+        return {value.op: items}
+    return value

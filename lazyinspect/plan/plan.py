@@ -21,6 +21,7 @@ from lazyinspect.plan.indices import index_problems
 from lazyinspect.plan.inputs import network_inputs, require_batch
 from lazyinspect.plan.lint import lint
 from lazyinspect.plan.meant import unknown_op
+from lazyinspect.plan.memo import Memo
 from lazyinspect.plan.notes import notes
 from lazyinspect.plan.ops import FALLBACK_LAYERS
 from lazyinspect.plan.parameters import network_params, plain_params
@@ -141,6 +142,7 @@ def make_plan(
     allow: Sequence[str] = (),
     max_steps: int = limits.STEPS,
     insight: bool = True,
+    memo: Memo | None = None,
 ) -> Plan:
     """Plan a spec.
 
@@ -155,6 +157,7 @@ def make_plan(
         max_steps: that the network may have.
         insight: whether problems say more than what is wrong: where sizes come from, what works.
             Without, the spec is a trial of one that has been looked over by itself.
+        memo: what other plans of this spec, dtype and ``allow`` have made, and will.
 
     Raises:
         SpecError: the spec or an argument is wrong.
@@ -173,9 +176,12 @@ def make_plan(
         if name not in FALLBACK_LAYERS and name not in allow:
             raise SpecError(unknown_op(name, mark, spec))
 
-    planner = Planner(spec, resolver, known, max_steps)
+    planner = Planner(spec, resolver, known, max_steps, memo)
     with collector_paused():
         graph, call = planner.network(params, tuple((i.name, i.type) for i in inputs))
+        if planner.problems and memo is not None:
+            planner = Planner(spec, resolver, known, max_steps)
+            graph, call = planner.network(params, tuple((i.name, i.type) for i in inputs))
     if planner.problems:
         problems = planner.problems
         if insight and planner.count <= MAX_EXPLAINED:
@@ -196,6 +202,9 @@ def make_plan(
             error.make_partial = lambda: _planned_part(spec, resolver, known, params, inputs, info)
         raise error
     assert graph is not None and call is not None, "a step failed, and nothing says why"
+    planner.let_go()
+    if memo is not None:
+        memo.tables = resolver.tables = memo.tables or resolver.tables
     if resolver.tables:
         problems = index_problems(spec, call, inputs)
         if problems:

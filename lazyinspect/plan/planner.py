@@ -29,6 +29,7 @@ from lazyinspect.plan.labels import (
     poison,
     step_name,
 )
+from lazyinspect.plan.memo import Memo
 from lazyinspect.plan.nodes import Nodes
 from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.scope import LayerArg, Scope, evaluate
@@ -58,6 +59,7 @@ class Planner:
         resolver: applies ops.
         known: whether a dotted or row-less class may be used; raises SpecError where not.
         max_steps: that the network may have.
+        memo: what other plans of the spec have made.
     """
 
     def __init__(
@@ -66,13 +68,15 @@ class Planner:
         resolver: Resolver,
         known: Callable[[str, Mark], None],
         max_steps: int = limits.STEPS,
+        memo: Memo | None = None,
     ) -> None:
         self.spec = spec
         self.problems: list[Problem] = []
         self.budget = Budget(spec, max_steps)
-        self.nodes = Nodes(spec, resolver, known, self)
+        self.nodes = Nodes(spec, resolver, known, self, memo)
         self._elsewhere = Elsewhere(spec)
         self._bodies: list[GraphSpec] = []
+        self._grown: list[Block] = []
 
     @property
     def count(self) -> int:
@@ -115,7 +119,9 @@ class Planner:
         before = len(self.problems)
         self.budget.look(mark, BLOCK)
         self._bodies.append(body)
-        frame = Frame(None, Block(), declared, inputs, mark, is_block=True)
+        block = Block()
+        self._grown.append(block)
+        frame = Frame(None, block, declared, inputs, mark, is_block=True)
         values = [Val(frame, slot, value) for slot, value in enumerate(types)]
         frame.keys.update(zip(inputs, values, strict=True))
         first = values[0] if values else None
@@ -146,6 +152,12 @@ class Planner:
         call = Call("", graph, tensors, types_out, 0, mark, tuple(walk.calls))
         _settle(call)
         return graph, call
+
+    def let_go(self) -> None:
+        """End a planner whose plan is made: nothing is left that only the collector would find."""
+        for block in self._grown:
+            block.let_go()
+        del self.nodes
 
     def _report(self, problems: tuple[Problem, ...]) -> None:
         """Note problems of the body in hand; of an unknown name, where the file has it."""

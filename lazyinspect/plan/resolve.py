@@ -12,6 +12,7 @@ from typing import Any
 
 from lazyinspect.errors import ArgumentError, Mark, ShapeError
 from lazyinspect.plan.indices import TABLES
+from lazyinspect.plan.memo import KnownLayer, keep_layer, known_layer
 from lazyinspect.plan.ops import eager, signature_of, table
 from lazyinspect.plan.ops.base import LayerValue, LazyOp, Op, Weight
 from lazyinspect.plan.ops.signature import REQUIRED, Signature
@@ -92,10 +93,32 @@ class Resolver:
                     name, same.type, same.given, same.args, same.weights, mark, become, same.op
                 )
                 return Applied(leaf, known.output, known.macs)
+            applied = self._known(key, mark)
+            if applied is not None:
+                self._layers[key] = applied
+                return applied
         applied = self._layer(name, positional, keywords, values, named, mark, become)
         if key is not None:
             self._layers[key] = applied
+            node = applied.node
+            if type(node) is Leaf and node.op is not None:
+                layer = KnownLayer(
+                    table()[name], node.op, node.given, node.args, node.weights, applied.output,
+                    applied.macs,
+                )  # fmt: skip
+                keep_layer((self.dtype, *key), layer)
         return applied
+
+    def _known(self, key: tuple[Any, ...], mark: Mark) -> Applied | None:
+        """What another plan has found of the same layer."""
+        name, become = key[0], key[1]
+        known = known_layer((self.dtype, *key), table()[name])
+        if known is None:
+            return None
+        op = known.op
+        self.tables = self.tables or op.name in TABLES
+        leaf = Leaf(name, op.name, known.given, known.args, known.weights, mark, become, op)
+        return Applied(leaf, known.output, known.macs)
 
     def _layer(
         self,

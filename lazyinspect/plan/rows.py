@@ -236,20 +236,20 @@ def state_dict(call: Call, ties: tuple[Tie, ...] = ()) -> dict[str, Weight]:
     modules'. A tied name is there as well, as in torch. Non-persistent buffers are included.
     """
     found: dict[str, Weight] = {}
-
-    def walk(call: Call, path: str) -> None:
-        node = call.node
-        if call.target is not None:
-            return
-        if isinstance(node, Graph):
-            for child in sorted(call.calls, key=lambda c: not isinstance(c.node, ParameterLeaf)):
-                walk(child, f"{path}.{child.name}" if path else child.name)
-        elif not isinstance(node, Function):
-            for weight in node.weights:
-                found[f"{path}.{weight.name}" if weight.name else path] = weight
-
-    walk(call, "")
+    _add_weights(call, "", found)
     return found
+
+
+def _add_weights(call: Call, path: str, found: dict[str, Weight]) -> None:
+    node = call.node
+    if call.target is not None:
+        return
+    if isinstance(node, Graph):
+        for child in sorted(call.calls, key=lambda c: not isinstance(c.node, ParameterLeaf)):
+            _add_weights(child, f"{path}.{child.name}" if path else child.name, found)
+    elif not isinstance(node, Function):
+        for weight in node.weights:
+            found[f"{path}.{weight.name}" if weight.name else path] = weight
 
 
 def place_of(mark: Mark) -> Place:
