@@ -78,7 +78,7 @@ def hand_counted(case: Case) -> Advice | None:
 def reshaped_by_hand(case: Case) -> Advice | None:
     """A view or unflatten into sizes that were counted for another image."""
     if case.op in _RESHAPES:
-        return _reshaped(case)
+        return _reshaped(case) or _split(case)
     if case.op in ("unflatten", "Unflatten"):
         return _unflattened(case)
     return None
@@ -128,6 +128,34 @@ def _with_size(step: StepSpec, place: int, size: int) -> StepSpec:
     if isinstance(whole.value, tuple):
         positional = (replace(whole, value=positional, constant=OPEN),)
     return replace(step, args=replace(step.args, positional=positional))
+
+
+def _split(case: Case) -> Advice | None:
+    """A view that keeps the first dimensions and cuts the rest otherwise: `[4, 100, 12, 21]`."""
+    wanted = _flat_sizes(case)
+    if wanted is None or not case.shapes:
+        return None
+    shape = case.shapes[0]
+    kept = 0
+    while kept < min(len(shape), len(wanted)) and wanted[kept] == shape[kept]:
+        kept += 1
+    found, parts = prod(shape[kept:]), wanted[kept:]
+    if not kept or kept == len(shape) or len(parts) < 2 or parts.count(-1) > 1 or 0 in parts:
+        return None
+    known = tuple(size for size in parts if size != -1)
+    front = f"after {format_shape(shape[:kept])} there are {_product(shape[kept:], found)} elements"
+    if -1 in parts:
+        total = f"{times(known)} = {prod(known)}" if len(known) > 1 else str(known[0])
+        return Advice(f"{front}, and {total} does not divide them")
+    fits = [
+        (*parts[:place], found // others, *parts[place + 1 :])
+        for place in range(len(parts))
+        if (others := prod((*parts[:place], *parts[place + 1 :]))) and found % others == 0
+    ]
+    written = " or ".join(format_shape((*wanted[:kept], *sizes)) for sizes in fits)
+    return Advice(
+        f"{front}, not {times(known)} = {prod(known)}" + (f": write {written}" if fits else "")
+    )
 
 
 def _flat_sizes(case: Case) -> Shape | None:

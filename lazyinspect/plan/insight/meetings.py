@@ -37,13 +37,11 @@ _MOST = 4
 
 def padding_missing(case: Case) -> Advice | None:
     """A branch that loses its border to a kernel, where it meets one that has not."""
-    off = _meets(case)
+    off = meets(case)
     if off is None or min(off) < 2:
         return None
     wanted = _largest(case, off)
-    unpadded = [(made, pads) for made in _before(case, off) if (pads := keeping(made)) is not None][
-        :_MOST
-    ]
+    unpadded = unpadded_before(case, off)[:_MOST]
     for chosen in (*([one] for one in unpadded), unpadded):
         spec = case.spec
         for made, pads in chosen:
@@ -61,6 +59,11 @@ def padding_missing(case: Case) -> Advice | None:
                 keeps = "keep" if len(chosen) > 1 and not alike else "keeps"
                 return Advice(f"{what} at {where} {keeps} {times(wanted)}")
     return None
+
+
+def unpadded_before(case: Case, off: tuple[int, ...]) -> list[tuple[Made, Any]]:
+    """Steps before a merge that lose a border, each with the padding that keeps it."""
+    return [(made, pads) for made in _before(case, off) if (pads := keeping(made)) is not None]
 
 
 def keeping(made: Made) -> Any:
@@ -93,7 +96,7 @@ def output_padding(case: Case) -> Advice | None:
 
 
 def _output_padding(case: Case, exact: bool) -> Advice | None:
-    off = _meets(case)
+    off = meets(case)
     if off is None or min(off) < 2:
         return None
     wanted = _largest(case, off)
@@ -135,7 +138,8 @@ def with_argument(spec: Spec, made: Made, name: str, value: Any) -> Spec | None:
     return with_step(spec, step, lambda old: with_keyword(old, names, name, value))
 
 
-def _meets(case: Case) -> tuple[int, ...] | None:
+def meets(case: Case) -> tuple[int, ...] | None:
+    """Dimensions in which the sources of a merge do not fit each other; None where they do."""
     if case.op not in MERGES:
         return None
     dim = case.arguments.get("dim", 1)
@@ -172,7 +176,7 @@ def _before(case: Case, off: tuple[int, ...]) -> Iterator[Made]:
 
 def shortcut_channels(case: Case) -> Advice | None:
     """A residual sum of different channels: the shortcut that brings them to one number."""
-    off = _meets(case)
+    off = meets(case)
     merge = case.step.merge
     if case.op not in ("add", "sub") or off is None or off[0] != 1 or merge is None:
         return None
@@ -194,6 +198,30 @@ def shortcut_channels(case: Case) -> Advice | None:
             text = _merge_text(case, place, written(bridge.op, bridge.args))
             return Advice(f"bring the shortcut to {wanted[1]} channels: `{text}`")
     return None
+
+
+def bridges(case: Case, spec: Spec) -> Iterator[tuple[str, Spec]]:
+    """A spec with a convolution on one of two summands, as that of more channels has them.
+
+    Yields:
+        The sum as it is written then, and the spec.
+    """
+    merge = case.step.merge
+    rank = len(case.shapes[0]) if len(case.shapes) == 2 else 0
+    labels = [source for source in merge.positional if isinstance(source, Label)] if merge else []
+    if len(labels) != 2 or not 3 <= rank <= 5:
+        return
+    for place in sorted(range(2), key=lambda k: (labels[k].name != "input", case.shapes[k][1])):
+        bridge = _from_label(labels[place], f"LazyConv{rank - 2}d", [case.shapes[1 - place][1], 1])
+        text = _merge_text(case, place, written(bridge.op, bridge.args))
+        yield (
+            text,
+            with_step(
+                spec,
+                case.step,
+                lambda old, k=place, b=bridge: _with_branch(old, k, b),  # type: ignore[misc]
+            ),
+        )
 
 
 def transposed_factor(case: Case) -> Advice | None:
@@ -237,7 +265,7 @@ def _merge_text(case: Case, place: int, text: str) -> str:
 
 def positions_fixed(case: Case) -> Advice | None:
     """A Parameter whose size was written for another length than arrives."""
-    off = _meets(case)
+    off = meets(case)
     if off is None or len(off) != 1 or len(case.failure.tensors) != 2:
         return None
     for place in (0, 1):

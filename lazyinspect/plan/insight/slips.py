@@ -6,6 +6,11 @@ asks.
 
 from __future__ import annotations
 
+from lazyinspect.plan.insight.bridges import (
+    other_order,
+    padding_and_shortcut,
+    vector_for_image,
+)
 from lazyinspect.plan.insight.counts import (
     flatten_missing,
     hand_counted,
@@ -54,7 +59,10 @@ SLIPS: tuple[Slip, ...] = (
     cat_dimension,
     output_padding,
     shortcut_channels,
+    padding_and_shortcut,
+    vector_for_image,
     transposed_factor,
+    other_order,
     own_input,
 )
 """The first that has something to say is heard: those that are sure stand before those that

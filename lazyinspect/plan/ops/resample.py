@@ -139,6 +139,12 @@ def _check_groups(a: Args) -> None:
     require_at_least(a, 1, "groups")
 
 
+def _multiples(found: int, factor: int, what: str) -> str:
+    """The nearest sizes that work."""
+    low, high = found // factor * factor, -(-found // factor) * factor
+    return f"{high} {what} are the fewest that work" if not low else f"{low} and {high} {what} work"
+
+
 def _pixel_shuffle(a: Args, value: Value) -> TensorType:
     x = tensor(value)
     if x.rank < 3:
@@ -150,6 +156,7 @@ def _pixel_shuffle(a: Args, value: Value) -> TensorType:
             f"expects channels divisible by {factor * factor}, the square of upscale_factor, "
             f"and gets {size}",
             argument="upscale_factor",
+            help=_multiples(size, factor * factor, "channels"),
         )
     return TensorType((*lead, size // (factor * factor), height * factor, width * factor), x.dtype)
 
@@ -179,6 +186,7 @@ def _channel_shuffle(a: Args, value: Value) -> TensorType:
         raise ShapeError(
             f"expects channels divisible by groups, and gets {x.shape[1]} over {a.groups}",
             argument="groups",
+            help=_multiples(x.shape[1], a.groups, "channels"),
         )
     return x
 
