@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import materialise, planning, startup
+from benchmarks import check, materialise, planning, startup
 
 ALL = {
     "startup": startup.main,
     "planning": planning.main,
     "materialise": materialise.main,
+    "check": check.main,
 }
 
 
