@@ -1,4 +1,4 @@
-"""`lazyinspect check` as it is called: networks a second on a core, and growth with their number."""
+"""`lazyinspect check` as it is called: networks a second on a core, and growth with specs."""
 
 from __future__ import annotations
 
