@@ -79,10 +79,11 @@ def _file_help(path: str) -> str:
         if here.is_dir():
             return "name a file; `run` takes one spec"
         beside = [p.name for p in islice(here.parent.glob("*.y*ml"), 1000)]
-        bare = [name for name in beside if Path(name).stem == here.name]
-        near = bare[0] if bare else nearest(here.name, beside)
+        # by what their names are without the ending, which all specs share
+        stems = {Path(name).stem: name for name in beside}
+        near = here.name if here.name in stems else nearest(here.stem, stems)
         if near:
-            return f"did you mean `{here.with_name(near)}`?"
+            return f"did you mean `{here.with_name(stems[near])}`?"
     if path.startswith("~"):
         return "`~` is not expanded here: leave it unquoted, or write the folder out"
     return "check the path"

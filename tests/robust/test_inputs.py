@@ -118,6 +118,16 @@ def test_a_missing_file_and_one_with_a_name_near(
     )
 
 
+def test_the_ending_that_all_specs_share_makes_no_name_near(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bin.yaml").write_text("layers: []\n")
+    assert cli.main(["run", str(tmp_path / "missing.yaml")]) == 2
+    assert "did you mean" not in capsys.readouterr().err
+    assert cli.main(["run", str(tmp_path / "bin.yml")]) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
 def test_a_folder_is_no_spec(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["run", str(tmp_path)]) == 2
     assert f"{tmp_path} cannot be read: is a directory\n" in capsys.readouterr().err
