@@ -139,6 +139,7 @@ _TABLE = (
     Code("cannot-write", "the output cannot be written", _COMMAND),
     Code("cannot-export", "the format has no words for something in the network", _COMMAND),
     Code("missing-extra", "a package or program that the format needs is not there", _COMMAND),
+    Code("bad-weights", "a file of weights is not this network's", _COMMAND),
     Code("would-overwrite", "the output would replace a file of your own", _COMMAND),
     Code("unknown-code", "no problem has this code", _COMMAND),
 )

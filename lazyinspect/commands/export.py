@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -25,6 +26,9 @@ from lazyinspect.commands.common import (
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.export import FORMATS, is_ours
 from lazyinspect.files import printing, replace_file
+
+_LOOKED_AT = 4096
+"""Bytes at either end of a file."""
 
 
 def export(
@@ -54,13 +58,21 @@ def export(
         int | None,
         typer.Option(metavar="N", min=0, help="Of pictures: levels to draw, instead of blocks."),
     ] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights, of formats that hold them.")] = 0,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A safetensors file to take the weights from."),
+    ] = None,
+    fixed_batch: Annotated[
+        bool, typer.Option("--fixed-batch", help="Of onnx and torch: for this batch alone.")
+    ] = False,
     output: Output = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a file that no export has written.")
     ] = False,
     debug: Debug = False,
 ) -> Iterator[str]:
-    """Write the network as an explicit spec, as Python, or as data."""
+    """Write the network as an explicit spec, Python, data, a picture, or with its weights."""
     from lazyinspect import api
 
     file = file_of(output)
@@ -79,6 +91,9 @@ def export(
             layout=layout,  # type: ignore[arg-type]  # the verb checks it
             lazy=lazy,
             depth=depth,
+            seed=seed,
+            weights=weights,
+            fixed_batch=fixed_batch,
         )
     if isinstance(written, str):
         return to(file, [written])
@@ -118,10 +133,12 @@ def require_ours(path: Path) -> None:
         if not path.is_file():
             return  # nothing there, or a device or a pipe, which loses nothing
         with path.open("rb") as file:
-            start = file.read(4096)
+            start = file.read(_LOOKED_AT)
+            file.seek(max(file.seek(0, os.SEEK_END) - _LOOKED_AT, 0))
+            end = file.read(_LOOKED_AT)
     except OSError:
         return  # writing will say what is wrong
-    if start and not is_ours(start):
+    if start and not is_ours(start, end):
         raise SpecError(
             Problem(
                 "would-overwrite",

@@ -6,13 +6,14 @@ To add a format: a module with ``write(subject)``, which gives text or bytes, an
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from importlib import import_module
 
 from lazyinspect.errors import Problem, SpecError
-from lazyinspect.export.subject import Options, Subject
+from lazyinspect.export.subject import SIGN, Options, Subject
 
-__all__ = ["FORMATS", "Format", "Options", "Subject", "export", "is_ours", "require_format"]
+__all__ = ["FORMATS", "SIGN", "Format", "Options", "Subject", "export", "is_ours", "require_format"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +21,22 @@ class Format:
     """One form that a network can be exported to."""
 
     module: str
-    """Of this package, with ``write``; imported when the format is asked for."""
+    """Of this package, or of ``save``, with ``write``; imported when the format is asked for."""
     text: str
     """What it is, in a few words."""
     takes: frozenset[str] = frozenset()
     """Fields of Options that mean something to it."""
-    sign: bytes = b"Written by lazyinspect export"
+    sign: bytes = SIGN
     """What the first line of a file of this format holds, and no other file's; of one that is no
-    text the first 4 KiB."""
-    magic: bytes = b""
-    """What a file starts with that is no text."""
+    text its first or its last 4 KiB."""
+    starts: bytes = b""
+    """A pattern of what a file starts with that is no text."""
+    saves: bool = False
+    """It holds the weights: the network is built, and the module is one of ``save``."""
 
 
 _PICTURE = frozenset({"depth"})
+_TRACED = frozenset({"seed", "weights", "fixed_batch"})
 
 FORMATS = {
     "resolved": Format("resolved", "a spec with nothing left to infer", frozenset({"layout"})),
@@ -41,8 +45,17 @@ FORMATS = {
     "mermaid": Format("mermaid", "a picture that Markdown pages draw", _PICTURE),
     "dot": Format("dot", "a picture for Graphviz to draw", _PICTURE),
     "svg": Format("svg", "a picture that scales", _PICTURE),
-    "png": Format("png", "a picture", _PICTURE, magic=b"\x89PNG\r\n\x1a\n"),
-}
+    "png": Format("png", "a picture", _PICTURE, starts=rb"\x89PNG\r\n"),
+    "onnx": Format("onnx", "a model for other runtimes", _TRACED, starts=rb"\x08", saves=True),
+    "torch": Format(
+        "pt2", "a program for torch.export.load", _TRACED,
+        sign=b"/extra/lazyinspect", starts=rb"PK\x03\x04", saves=True,
+    ),
+    "safetensors": Format(
+        "tensors", "the weights by name", frozenset({"seed", "weights"}),
+        starts=rb'(?s).{8}\{"__metadata__":', saves=True,
+    ),
+}  # fmt: skip
 """Every format by the name that ``--to`` takes; the first is the default."""
 
 
@@ -82,10 +95,11 @@ def require_format(to: str, options: Options) -> Format:
     return row
 
 
-def is_ours(start: bytes) -> bool:
-    """Whether a file that starts so was written by an export, whatever the format."""
+def is_ours(start: bytes, end: bytes = b"") -> bool:
+    """Whether a file that starts and ends so was written by an export, whatever the format."""
     first = start.split(b"\n", 1)[0]
-    return any(
-        row.sign in start if row.magic and start.startswith(row.magic) else row.sign in first
-        for row in FORMATS.values()
-    )
+    for row in FORMATS.values():
+        binary = bool(row.starts) and re.match(row.starts, start) is not None
+        if row.sign in (start + end if binary else b"" if row.starts else first):
+            return True
+    return False

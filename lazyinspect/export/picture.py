@@ -7,7 +7,6 @@ import subprocess
 
 from lazyinspect.errors import Problem, SpecError
 
-SIGN = b"Written by lazyinspect export"
 TIMEOUT_S = 60
 """Graphviz takes a second for a thousand vertices, and far more for ten thousand."""
 

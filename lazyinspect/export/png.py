@@ -6,8 +6,8 @@ import struct
 import zlib
 
 from lazyinspect.export import dot
-from lazyinspect.export.picture import SIGN, drawn
-from lazyinspect.export.subject import Subject
+from lazyinspect.export.picture import drawn
+from lazyinspect.export.subject import SIGN, Subject
 
 _HEADER_BYTES = 33
 """The signature, and the chunk IHDR: the first of every file, of a fixed length."""

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from lazyinspect.plan.plan import Plan
     from lazyinspect.spec.model import Spec
 
+SIGN = b"Written by lazyinspect export"
+"""What every exported file holds, so that the next export may replace it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -20,6 +23,12 @@ class Options:
     """Of ``python``: torch.nn.LazyX where the spec has it and torch too."""
     depth: int | None = None
     """Of pictures: levels of containers to draw; None: a vertex for each block."""
+    seed: int = 0
+    """Of the weights, of formats that hold them."""
+    weights: str | None = None
+    """A safetensors file to take them from."""
+    fixed_batch: bool = False
+    """Of traced programs: they serve the planned batch alone."""
 
 
 @dataclass(frozen=True, slots=True)

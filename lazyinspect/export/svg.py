@@ -8,8 +8,8 @@ from html import escape
 
 from lazyinspect.export import dot
 from lazyinspect.export.graph import Group, Item, draw
-from lazyinspect.export.picture import SIGN, drawn
-from lazyinspect.export.subject import Subject
+from lazyinspect.export.picture import drawn
+from lazyinspect.export.subject import SIGN, Subject
 
 
 def write(subject: Subject) -> str:
