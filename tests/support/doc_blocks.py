@@ -16,7 +16,9 @@ PAGES = (
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _OUTPUT = re.compile(
-    r"<!-- output: (?P<command>[^\n]+?) -->\n```text\n(?P<text>.*?)```\n<!-- end -->", re.DOTALL
+    r"<!-- output: (?P<command>[^\n]+?) -->\n```(?P<language>text|mermaid)\n(?P<text>.*?)```\n"
+    r"<!-- end -->",
+    re.DOTALL,
 )
 
 
@@ -83,6 +85,7 @@ def rewrite_output(output: Output, text: str) -> None:
     def replaced(match: re.Match[str]) -> str:
         if match["command"] != output.command:
             return match[0]
-        return f"<!-- output: {output.command} -->\n```text\n{text}```\n<!-- end -->"
+        head = f"<!-- output: {output.command} -->\n```{match['language']}\n"
+        return f"{head}{text}```\n<!-- end -->"
 
     page.write_text(_OUTPUT.sub(replaced, before), encoding="utf-8")
