@@ -51,7 +51,7 @@ def apply(
         ShapeError: its forward refuses the inputs, or it calls ``sys.exit``.
     """
     cls = resolve_class(name, allow) if "." in name else getattr(nn, name)
-    module, given = _construct(cls, name, positional, keywords, dtype)
+    module, given = _construct(cls, positional, keywords, dtype)
     arguments = tree_map_only(TensorType, _meta, (tuple(values), dict(named)))
     try:
         with torch.no_grad():
@@ -89,7 +89,6 @@ def _weights(module: nn.Module, dtype: str) -> tuple[Weight, ...]:
 
 def _construct(
     cls: type[nn.Module],
-    name: str,
     positional: Sequence[Any],
     keywords: Mapping[str, Any],
     dtype: str,

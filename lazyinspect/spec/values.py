@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 from lazyinspect import limits
 from lazyinspect.errors import Mark, Problem, SpecError
@@ -274,8 +273,3 @@ def name_problem(text: str) -> tuple[str, str] | None:
             )
         return f"`{text}` is an attribute of every nn.Module", f"write `{text}_`"
     return None
-
-
-def plain_value(value: Any) -> bool:
-    """Whether ``value`` is a scalar that a spec may write."""
-    return value is None or isinstance(value, (bool, int, float, str))
