@@ -51,4 +51,5 @@ def _ordered(data: bytes) -> bytes:
     header = {"__metadata__": dict(sorted(metadata.items())), **header}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     assert len(text) <= length, "the same words are longer"
-    return data[:8] + text.ljust(length) + data[8 + length :]
+    # one copy of the weights, not two
+    return b"".join([data[:8], text.ljust(length), memoryview(data)[8 + length :]])

@@ -18,7 +18,7 @@ from lazyinspect.save.load import load_weights
 from lazyinspect.shapes import format_bytes
 
 COPIES = 3
-"""Of the weights in memory at once: the network, the file's tensors, the file's bytes."""
+"""Of the weights in memory at once, at least: the network, the file's tensors, its bytes."""
 
 
 def save(subject: Subject, to: str, trace_by: Plan | None) -> bytes:
@@ -63,8 +63,8 @@ def _require_room(plan: Plan, to: str, most: int | None) -> None:
         raise NetworkError(
             Problem(
                 "out-of-memory",
-                f"the export needs {format_bytes(COPIES * weights)} for {COPIES} copies of the "
-                f"weights, and {format_bytes(free)} is free",
+                f"the export needs at least {format_bytes(COPIES * weights)}, {COPIES} times what "
+                f"the weights take, and {format_bytes(free)} is free",
                 help="a machine with more memory, or a smaller variant",
             )
         )
