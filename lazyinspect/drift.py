@@ -322,6 +322,11 @@ class Snapshot:
     """Places in the spec of what is no row: ``network``, ``variant``, ``input NAME``,
     ``param NAME``, ``tie NAME``."""
 
+    @property
+    def file(self) -> str:
+        """``configs/resnet.yaml``."""
+        return self.name if self.variant is None else self.name.removesuffix(f"@{self.variant}")
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:

@@ -22,7 +22,7 @@ from lazyinspect.lock.find import LOCK_SUFFIX, find, spec_of
 from lazyinspect.lock.networks import Options, networks, replanner, snapshot
 from lazyinspect.lock.parse import split
 from lazyinspect.lock.reports import read_reports, without_wiring
-from lazyinspect.lock.revisions import spec_at
+from lazyinspect.lock.revisions import spec_at, specs_at
 from lazyinspect.lock.text import section
 from lazyinspect.spec.model import Spec
 from lazyinspect.spec.names import did_you_mean
@@ -113,16 +113,35 @@ def compare_bases(
         LazyinspectError: of all that cannot be compared, once the others have been.
     """
     names = [operand(path) for path in paths]
-    found = find([path for path, variant in names if variant is None])
+    whole = [path for path, variant in names if variant is None]
+    gone = [path for path in whole if not os.path.lexists(path) and spec_at(path, revision)]
+    found = find([path for path in whole if path not in gone])
+    for path in filter(os.path.isdir, whole):
+        then = specs_at(path, revision)
+        gone += [each for each in then if not os.path.lexists(each) and each not in gone]
     problems: list[Problem] = []
     every = [*found.specs, *(path for path, (_, v) in zip(paths, names, strict=True) if v)]
-    for path in every:
+    for path in (*every, *gone):
         try:
-            yield from compare_with(path, revision, load, options)
+            if path in gone:
+                yield from _gone(path, revision, options)
+            else:
+                yield from compare_with(path, revision, load, options)
         except LazyinspectError as error:
             problems.extend(error.problems)
     if problems:
         raise error_of(problems)
+
+
+def _gone(path: str, revision: str, options: Options) -> Iterator[Comparison]:
+    """Networks of a file that is there no more; nothing where it was no spec."""
+    try:
+        was = spec_at(path, revision)
+    except SpecError:
+        return
+    if was is not None:
+        before = spec_side(was, f"{revision}:{path}", replace(options, path=path))
+        yield from paired(before, Side(path, {}))
 
 
 def paired(a: Side, b: Side) -> Iterator[Comparison]:
@@ -152,13 +171,13 @@ def paired(a: Side, b: Side) -> Iterator[Comparison]:
         if name not in a.networks:
             after = b.networks[name].make()
             drift = Drift(
-                after.name, name, "new-variant", mark=after.marks.get("variant"),
+                after.file, name, "new-variant", mark=after.marks.get("variant"),
                 totals_after=after.totals,
             )  # fmt: skip
             yield Comparison(None, after, (drift,), ())
         elif name not in b.networks:
             before = a.networks[name].make()
-            drift = Drift(before.name, name, "lost-variant", totals_before=before.totals)
+            drift = Drift(b.name, name, "lost-variant", totals_before=before.totals)
             yield Comparison(before, None, (drift,), ())
         else:
             yield _compared(a.networks[name], b.networks[name])

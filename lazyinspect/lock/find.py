@@ -92,6 +92,14 @@ def is_spec(path: str) -> bool:
     return not path.endswith(LOCK_SUFFIX) and _matches(path, _LAYERS)
 
 
+def may_be_spec(path: str) -> bool:
+    """Whether a file below a folder would be looked into, by its path from there."""
+    *folders, name = path.split("/")
+    hidden = any(part.startswith(".") for part in (*folders, name))
+    left_out = hidden or not _LEFT_OUT.isdisjoint(folders)
+    return name.endswith(_SUFFIXES) and not name.endswith(LOCK_SUFFIX) and not left_out
+
+
 def is_orphan(path: str) -> bool:
     """Whether a file is a lock without a spec beside it."""
     return (

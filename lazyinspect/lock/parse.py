@@ -6,7 +6,9 @@ is read, and a damaged line is named.
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,6 +67,11 @@ class Lock:
         return _Reader(self).snapshot(section, variant, name)
 
 
+def _again(path: str, spec_name: str) -> str:
+    spec = os.path.join(os.path.dirname(path), spec_name)
+    return f"run `lazyinspect lock {shlex.quote(spec)}`: it writes the lock anew from the spec"
+
+
 def split(text: str, path: str, spec_name: str) -> Lock:
     """Cut a lock into its networks.
 
@@ -77,7 +84,7 @@ def split(text: str, path: str, spec_name: str) -> Lock:
     """
     lines = text.split("\n")
     source = Source(path, tuple(lines))
-    again = f"run `lazyinspect lock {spec_name}`: it writes the lock anew from the spec"
+    again = _again(path, spec_name)
     for number, line in enumerate(lines, start=1):
         if line[:1] in "<=>|" and _CONFLICT.match(line):
             raise SpecError(
@@ -239,7 +246,7 @@ class _Reader:
         column = len(line) - len(line.lstrip()) + 1
         mark = Mark(self.lock.source, number, column, max(len(line.strip()), 1))
         name = self.lock.spec_name
-        again = f"run `lazyinspect lock {name}`: it writes the lock anew from the spec"
+        again = _again(self.lock.source.path, name)
         return SpecError(damaged(self.lock.source.path, mark, what, again))
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 
 from lazyinspect.errors import Problem, SpecError
+from lazyinspect.lock.find import may_be_spec
 from lazyinspect.plan.lint import with_lint
 from lazyinspect.spec.grammar import GrammarError, parse_spec
 from lazyinspect.spec.model import Spec
@@ -33,6 +34,18 @@ def spec_at(path: str, revision: str) -> Spec | None:
         return parse_spec(decode(found.stdout, called), called)
     except GrammarError as error:
         raise with_lint(error) from None
+
+
+def specs_at(folder: str, revision: str) -> list[str]:
+    """Paths of the YAML files below a folder at a revision, joined to the folder.
+
+    Raises:
+        SpecError: git cannot say.
+    """
+    commit = _commit(folder, revision)
+    found = _git(folder, "ls-tree", "-r", "-z", "--name-only", commit, "./")
+    names = found.stdout.decode("utf-8", "surrogateescape").split("\0")
+    return [os.path.normpath(os.path.join(folder, name)) for name in names if may_be_spec(name)]
 
 
 def _commit(folder: str, revision: str) -> str:

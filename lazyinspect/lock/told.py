@@ -91,7 +91,7 @@ def _drift(pairing: Pairing, cause: Cause) -> Drift:
     there = row is not None and cause.kind != "removed"
     follows = sorted(cause.follows, key=lambda follower: follower.index)
     return Drift(
-        spec=after.name,
+        spec=after.file,
         variant=after.variant,
         kind=cause.kind,
         path=item.path if item is not None else "",

@@ -385,3 +385,13 @@ def test_figures_observed_otherwise_than_planned_are_a_bug(monkeypatch: pytest.M
     monkeypatch.setattr("lazyinspect.api.run", contradicts)
     report = check_all(["net.yaml"], device="cpu")
     assert [result.problem_code for result in report.results] == [70]
+
+
+def test_the_command_that_mends_a_lock_can_be_pasted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("my nets").mkdir()
+    Path("my nets/net.yaml").write_text("input: [1, 8]\nlayers: [ReLU]\n", encoding="utf-8")
+    Path("my nets/net.lock.yaml").write_text("<<<<<<< HEAD\nlock: 1\n", encoding="utf-8")
+    assert cli.main(["check", "my nets"]) == 2
+    assert "run `lazyinspect lock 'my nets/net.yaml'`" in capsys.readouterr().err

@@ -257,10 +257,45 @@ def test_a_spec_that_the_revision_lacks_is_new() -> None:
     committed(NET)
     write("b.yaml", VARIANTS)
     found = list(diff_all(["."], base="HEAD"))
-    assert [(d.spec, d.kind) for c in found for d in c.drifts] == [
-        ("b.yaml@small", "new-variant"),
-        ("b.yaml@large", "new-variant"),
+    assert [(d.spec, d.variant, d.kind) for c in found for d in c.drifts] == [
+        ("b.yaml", "small", "new-variant"),
+        ("b.yaml", "large", "new-variant"),
     ]
+
+
+def test_a_spec_that_is_there_no_more_is_gone(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("nets").mkdir()
+    write("nets/notes.yaml", "title: no spec\n")
+    write("nets/kept.yaml", NET)
+    write("nets/net.yaml", VARIANTS)
+    git("init", "-q", ".")
+    git("add", "nets")
+    git("commit", "-q", "-m", "nets")
+    for name in ("net", "notes"):
+        Path(f"nets/{name}.yaml").unlink()
+    gone = [("nets/net.yaml", v, "lost-variant") for v in ("small", "large")]
+    for path in ("nets", ".", "nets/net.yaml"):
+        found = lazyinspect.diff(path, base="HEAD")
+        assert [(d.spec, d.variant, d.kind) for d in found] == gone
+    assert cli.main(["diff", "--base", "HEAD", "nets"]) == 1
+    out = capsys.readouterr().out
+    assert "drift[lost-variant]: nets/net.yaml@small is gone" in out
+    assert out.endswith("\n2 of 3 networks differ\n")
+    assert cli.main(["diff", "--base", "HEAD", "nets/never.yaml"]) == 2
+
+
+def test_variants_that_a_change_meets_alike_are_shown_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write("a.yaml", VARIANTS)
+    write("b.yaml", VARIANTS.replace("LazyLinear: 2", "LazyLinear: 3"))
+    assert cli.main(["diff", "a.yaml", "b.yaml"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("drift[changed]: 2 (LazyLinear): out_features 2 -> 3") == 1
+    assert "and alike, with rows of their own (-v): large" in out
+    assert out.endswith("2 of 2 networks differ\n")
+    assert cli.main(["diff", "a.yaml", "b.yaml", "-v"]) == 1
+    assert capsys.readouterr().out.count("drift[changed]: 2 (LazyLinear)") == 2
 
 
 def test_one_variant_is_compared_with_what_it_was() -> None:

@@ -577,7 +577,7 @@ def test_drifts_that_break_a_policy_say_where_it_stands(write: Write) -> None:
 
 def test_the_project_that_the_docs_show_is_read(write: Write) -> None:
     page = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
-    toml = page.split("```toml\n")[1].split("```")[0]
+    toml = page.split("\n## Policies\n")[1].split("```toml\n")[1].split("```")[0]
     write(configs__net=NET, configs__detector__net=VARIANTS, pyproject_toml=toml)
     assert broken() == [
         ("configs/detector/net.yaml", "small", "2"),

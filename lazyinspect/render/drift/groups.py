@@ -11,11 +11,12 @@ def grouped(drifts: Iterable[Drift]) -> list[list[Drift]]:
     """Drifts that one change of a spec is the reason of, in the order of their first."""
     groups: dict[object, list[Drift]] = {}
     for drift in drifts:
-        groups.setdefault(_place(drift), []).append(drift)
+        groups.setdefault(cause_of(drift), []).append(drift)
     return list(groups.values())
 
 
-def _place(drift: Drift) -> object:
+def cause_of(drift: Drift) -> object:
+    """What is equal for drifts that one change of a spec is the reason of."""
     fields = tuple([(c.field, c.part) for c in drift.changes if c.part not in _FOUND_OUT])
     mark = drift.mark
     if drift.kind == "over-budget":  # whose figures are the network's

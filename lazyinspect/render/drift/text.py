@@ -10,7 +10,7 @@ from lazyinspect.drift import Checked, CheckReport, Comparison, Drift, Locked
 from lazyinspect.render import figures
 from lazyinspect.render.drift import words
 from lazyinspect.render.drift.findings import NAMED, accept, by_spec, rows, some, variants
-from lazyinspect.render.drift.groups import grouped
+from lazyinspect.render.drift.groups import cause_of, grouped
 from lazyinspect.render.drift.sides import side_by_side
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line, pad, paint, printable, width
@@ -261,17 +261,39 @@ def _locked(results: Sequence[Locked], layout: Layout) -> Iterator[Line]:
 def diff(comparisons: Sequence[Comparison], layout: Layout) -> str:
     """The causes, then the rows that differ side by side."""
     lines: list[Line] = []
-    for index, comparison in enumerate(comparisons):
-        if index:
+    for group in _alike(comparisons, layout):
+        if lines:
             lines.append([])
-        lines += _comparison(comparison, layout)
+        lines += _comparison(group, layout)
+    if len(comparisons) > 1:
+        differ = sum(each.exit_code for each in comparisons)
+        said = f"{differ} of {len(comparisons)} networks differ{'s' * (differ == 1)}"
+        lines += [[]] if lines else []
+        lines.append([(said, "bold" if differ else "green")])
     return paint(lines, color=layout.color)
 
 
-def _comparison(comparison: Comparison, layout: Layout) -> Iterator[Line]:
+def _alike(comparisons: Sequence[Comparison], layout: Layout) -> list[list[Comparison]]:
+    """Comparisons to show: of variants that one change of a spec meets alike, the first."""
+    if layout.verbose or len(comparisons) == 1:
+        return [[each] for each in comparisons]
+    found: dict[object, list[Comparison]] = {}
+    for each in comparisons:
+        if each.drifts:
+            file = each.after.file if each.after is not None else id(each)
+            places = [cause_of(drift) for drift in each.drifts]
+            found.setdefault((file, *places), []).append(each)
+    return list(found.values())
+
+
+def _comparison(group: Sequence[Comparison], layout: Layout) -> Iterator[Line]:
+    comparison = group[0]
     before, after = comparison.before, comparison.after
     names = " -> ".join([s.name for s in (before, after) if s is not None])
     yield [(printable(names), "bold")]
+    if len(group) > 1:
+        others = [each.after.variant or "" for each in group[1:] if each.after is not None]
+        yield [(printable(f"and alike, with rows of their own (-v): {some(others, 8)}"), "")]
     if not comparison.drifts:
         yield [("no difference", "green")]
         return

@@ -52,6 +52,10 @@ def headline(drift: Drift) -> str:
         where = next((c for c in drift.changes if c.part == "order"), None)
         places = f" from place {where.before} to {where.after}" if where else ""
         return f"{drift.path}{kind} moved{places} among its siblings"
+    if drift.kind == "new-variant" and not drift.accept:  # of a comparison, which has no lock
+        return f"{network(drift)} is new"
+    if drift.kind == "lost-variant" and not drift.accept:
+        return f"{network(drift)} is gone"
     if drift.kind == "new-variant":
         return f"the lock does not have {network(drift)} yet"
     if drift.kind == "lost-variant":
