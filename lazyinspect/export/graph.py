@@ -6,25 +6,14 @@ is, with what happens in it. Copies in a row are drawn once, with their number.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from lazyinspect.export.frames import refs
+from lazyinspect.export.runs import read_counts, run_name, runs
 from lazyinspect.export.vertices import described, flowing, kind_of, parameters, titled
 from lazyinspect.plan.plan import Plan
-from lazyinspect.plan.tree import (
-    Call,
-    Function,
-    Graph,
-    Leaf,
-    Node,
-    ParameterLeaf,
-    Ref,
-    Step,
-    Use,
-)
+from lazyinspect.plan.tree import Call, Graph, ParameterLeaf, Ref, Step
 
 Kind: TypeAlias = Literal[
     "input", "output", "layer", "parameter", "function", "merge", "block", "container"
@@ -193,12 +182,12 @@ class _Drawer:
             rows.append(row)
             row += call.size
         items: list[Item] = []
-        for start, end in self._runs(graph, calls):
+        for start, end in runs(graph, calls, overview=self.depth is None):
             step, call = graph.steps[start], calls[start]
             params = sum(self.plan.rows[at].param_count for at in rows[start:end])
             values = [_read(operand, slots) for operand in step.operands]
             named = {name: _read(operand, slots) for name, operand in step.keywords.items()}
-            name = _range(step.name, graph.steps[end - 1].name)
+            name = run_name(step.name, graph.steps[end - 1].name)
             if self._opens(graph, step, call, level):
                 assert isinstance(call.node, Graph)
                 within: dict[int, Any] = dict(enumerate(values))
@@ -249,82 +238,6 @@ class _Drawer:
         # a network that is one block would be one box
         return not step.node.is_block or (level == 1 and len(graph.steps) == 1)
 
-    def _runs(self, graph: Graph, calls: Sequence[Call]) -> Iterator[tuple[int, int]]:
-        """Start and end of each run of copies that nothing reads in between."""
-        reads = _read_counts(graph)
-        start = 0
-        steps = graph.steps
-        while start < len(steps):
-            end = start + 1
-            while (
-                end < len(steps)
-                and reads.get(steps[end - 1].slot) == 1
-                and _continues(steps[end - 1], steps[end])
-                and self._same((steps[end - 1], steps[end]), (calls[end - 1], calls[end]))
-            ):
-                end += 1
-            yield start, end
-            start = end
-
-    def _same(self, steps: tuple[Step, Step], calls: tuple[Call, Call]) -> bool:
-        """Whether a step is a copy of the one before it."""
-        (a, b), (first, second) = steps, calls
-        if isinstance(a.node, Use) or _following(a.name) != b.name:
-            return False
-        if self.depth is None and isinstance(a.node, Graph) and a.node.is_block:
-            # in an overview, whatever their parameters
-            return isinstance(b.node, Graph) and b.node.declared == a.node.declared
-        return (
-            first.inputs == second.inputs
-            and first.output == second.output
-            and _equal(a.node, b.node)
-        )
-
-
-def _equal(a: Node, b: Node) -> bool:
-    """Whether two nodes are made and wired alike. A block's uses share one."""
-    if a is b:
-        return True
-    if isinstance(a, Leaf) and isinstance(b, Leaf):
-        return a.type == b.type and a.args == b.args
-    if isinstance(a, Function) and isinstance(b, Function):
-        return a.op is b.op and a.args == b.args
-    if isinstance(a, ParameterLeaf) and isinstance(b, ParameterLeaf):
-        return a.shape == b.shape
-    if not isinstance(a, Graph) or not isinstance(b, Graph):
-        return False
-    return (
-        (a.declared, a.inputs, a.captures, a.output, a.exports)
-        == (b.declared, b.inputs, b.captures, b.output, b.exports)
-        and len(a.steps) == len(b.steps)
-        and all(
-            (x.name, x.operands, x.keywords, x.export_slots)
-            == (y.name, y.operands, y.keywords, y.export_slots)
-            and _equal(x.node, y.node)
-            for x, y in zip(a.steps, b.steps, strict=True)
-        )
-    )
-
-
-def _continues(a: Step, b: Step) -> bool:
-    """Whether a step reads the one before it first, and besides that what it reads."""
-    return (
-        b.operands[:1] == (Ref(a.slot),)
-        and b.operands[1:] == a.operands[1:]
-        and b.keywords == a.keywords
-        and not a.export_slots
-    )
-
-
-def _read_counts(graph: Graph) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for step in graph.steps:
-        for ref in refs((step.operands, tuple(step.keywords.values()))):
-            counts[ref.slot] = counts.get(ref.slot, 0) + 1
-    for ref in refs((graph.output, graph.exports)):
-        counts[ref.slot] = counts.get(ref.slot, 0) + 1
-    return counts
-
 
 def _operands(step: Step, values: Sequence[Any]) -> list[Any]:
     """What a vertex shows that it reads. A container that no scope bounds is given its first
@@ -335,7 +248,7 @@ def _operands(step: Step, values: Sequence[Any]) -> list[Any]:
         return []
     if not isinstance(node, Graph) or node.is_block:
         return list(values)
-    used = _read_counts(node)
+    used = read_counts(node)
     found: list[Any] = []
     for slot, value in enumerate(values):
         if slot in used and value not in found:
@@ -345,7 +258,8 @@ def _operands(step: Step, values: Sequence[Any]) -> list[Any]:
 
 def _exported(node: object, call: Call, values: Sequence[Any], vertex: int) -> list[Any]:
     """What a container that is one vertex gives besides its output: values of the vertex, or
-    what it was given itself."""
+    what it was given itself.
+    """
     if not isinstance(node, Graph) or not node.exports:
         return []
     slots: dict[int, Any] = dict(enumerate(values))
@@ -383,20 +297,3 @@ def _values(value: Any) -> Iterator[_Val]:
 
 def _named(item: Item, prefix: str) -> Item:
     return replace(item, name=f"{prefix}.{item.name}")
-
-
-_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
-
-
-def _following(name: str) -> str:
-    """The name of the next copy: ``layer2`` after ``layer1``."""
-    found = _NUMBERED.fullmatch(name)
-    return f"{found[1]}{int(found[2]) + 1}{found[3]}" if found else ""
-
-
-def _range(first: str, last: str) -> str:
-    """Of a run the name of the first and the number of the last, as in a report."""
-    found = _NUMBERED.fullmatch(first)
-    if first == last or found is None:
-        return first
-    return f"{found[1]}{found[2]}-{last[len(found[1]) :]}"
