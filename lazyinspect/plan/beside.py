@@ -48,7 +48,7 @@ def told(problem: Problem, stray: Stray, blocks: Mapping[str, GraphSpec]) -> Pro
         whole = flow_mapping(others) if others else ""
         return replace(
             problem, code="bad-step", message=f"`{op.text}:` names no op", mark=op.mark,
-            help=f"the op itself is the key: {argument.text}: {whole}",
+            help=f"the op itself is the key: `{argument.text}: {whole}`",
         )  # fmt: skip
     empty = isinstance(argument, Scalar) and argument.value is None
     if not empty and all(isinstance(v, Scalar) and v.value is None for _, v in others):
@@ -65,10 +65,10 @@ def told(problem: Problem, stray: Stray, blocks: Mapping[str, GraphSpec]) -> Pro
             help=dashes([stray.op, *others]),
         )  # fmt: skip
     if key.text in _ACTIVATIONS and isinstance(value, Scalar) and value.text in table():
-        return replace(problem, help=f"an activation is a step of its own: {value.text}")
+        return replace(problem, help=f"an activation is a step of its own: `{value.text}`")
     word = _WORDS.get(key.text)
     if word is not None:
-        return replace(problem, help=f"write {word}: {flow(value)}")
+        return replace(problem, help=f"write `{word}: {flow(value)}`")
     near = nearest(key.text, (*names, *STEP_KEYS))
     if near in names and near not in STEP_KEYS:
         fixed = replace(stray, others=((replace(key, text=near), value),))
@@ -97,7 +97,7 @@ def _split(problem: Problem, stray: Stray) -> Problem:
         problem, code="bad-step",
         message=f"the arguments of `{op.text}` are more than one, and stand in no list",
         mark=others[0][0].mark,
-        help=f"write {flow_mapping(((op, whole), *stray.known))}",
+        help=f"write `{flow_mapping(((op, whole), *stray.known))}`",
     )  # fmt: skip
 
 
@@ -116,4 +116,4 @@ def _as_arguments(stray: Stray) -> str:
             items = items[:-1]
         value = flow_list([*items, keywords])
     step = ", ".join([f"{op.text}: {value}", *(f"{k.text}: {flow(v)}" for k, v in stray.known)])
-    return f"arguments stand together: {{{step}}}"
+    return f"arguments stand together: `{{{step}}}`"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lazyinspect.errors import Problem
+from lazyinspect.errors import Mark, Problem
 from lazyinspect.plan.ops import table
 from lazyinspect.plan.written import listed
 from lazyinspect.spec.formula import Formula
@@ -14,14 +14,17 @@ from lazyinspect.spec.model import (
     Branch,
     Expr,
     GraphSpec,
+    Label,
     LayerExpr,
     ParamSpec,
+    Sources,
     Spec,
     StepSpec,
     all_steps,
 )
 
 Lines = dict[str, list[int]]
+_OWN = "and a block knows its own"
 
 
 class Elsewhere:
@@ -46,7 +49,7 @@ class Elsewhere:
             module = before.rstrip(" \"'").endswith("use:")
             help = self._label(text, bodies, mark.line, module)
             if not help and not problem.help.startswith("did you mean"):
-                help = self._no_label(text, bodies[-1])
+                help = self._no_label(text, bodies[-1], mark)
         else:
             help = self._parameter(text, bodies[-1]) if "no parameter" in problem.message else ""
         return replace(problem, help=help or problem.help)
@@ -81,14 +84,19 @@ class Elsewhere:
                 )
         return ""
 
-    def _no_label(self, name: str, body: GraphSpec) -> str:
+    def _no_label(self, name: str, body: GraphSpec, mark: Mark) -> str:
         """What else the file or the language calls by this name."""
         params = body.params if body.name and body.name != "Graph" else self.spec.params
         if name in params:
             return f"`{name}` is a parameter: ${name} is its value"
-        if name in table() or name in self.spec.blocks:
+        before, _, index = name.rpartition(".")
+        if index.isdigit() and before in self._lines(body):
+            return f"`pick: {index}` at `{before}` takes an element; `as: [a, b]` there names all"
+        if name not in table() and name not in self.spec.blocks:
+            return ""
+        if any(step.merge is not None and _reads(step.merge, mark) for step in _steps(body)):
             return f"`{name}` is an op: an inline branch stands in brackets, [{name}: ...]"
-        return ""
+        return f"`{name}` is an op, and a source a label: give it a step of its own above this one"
 
     def _parameter(self, name: str, body: GraphSpec) -> str:
         known = self.spec.params
@@ -96,15 +104,15 @@ class Elsewhere:
             return ""
         read = (each for step in all_steps(body.layers) for each in _names(step))
         outer = [each for each in read if each in known and each not in body.params]
-        names = list(dict.fromkeys([name, *outer]))
+        names = list(dict.fromkeys([*outer, name]))
         declared = ", ".join(f"{each}: {_type(known[each])}" for each in names)
         given = ", ".join(f"{each}: ${each}" for each in names)
         what, them = ("it is a parameter", "it") if len(names) == 1 else (
             listed([f"`{each}`" for each in names]) + " are parameters", "them"
         )  # fmt: skip
         return (
-            f"{what} of the network, and a block knows its own: declare {them} in the block, "
-            f"`params: {{{declared}}}`, and give {them} where it is used, {{{given}}}"
+            f"{what} of the network, {_OWN}: declare {them} in the block, "
+            f"`params: {{{declared}}}`, and give {them} where it is used, `{{{given}}}`"
         )
 
     def _lines(self, body: GraphSpec) -> Lines:
@@ -120,6 +128,20 @@ class Elsewhere:
         return found
 
 
+def once(problems: Sequence[Problem]) -> list[Problem]:
+    """Less what an earlier problem has said: all parameters that a block lacks, with the first."""
+    said: set[tuple[str, tuple[Mark, ...]]] = set()
+    left = []
+    for problem in problems:
+        key = (problem.help, problem.used_at)
+        if problem.code == "formula" and _OWN in problem.help:
+            if key in said:
+                continue
+            said.add(key)
+        left.append(problem)
+    return left
+
+
 def _steps(body: GraphSpec) -> Iterator[StepSpec]:
     stack = [iter(body.layers.steps)]
     while stack:
@@ -132,6 +154,10 @@ def _steps(body: GraphSpec) -> Iterator[StepSpec]:
             stack.append(iter(step.body.layers.steps))
         branches = () if step.merge is None else step.merge.positional
         stack.extend(iter(each.layers.steps) for each in branches if isinstance(each, Branch))
+
+
+def _reads(sources: Sources, mark: Mark) -> bool:
+    return any(isinstance(each, Label) and each.mark == mark for each in sources.positional)
 
 
 def _names(step: StepSpec) -> Iterator[str]:

@@ -117,23 +117,43 @@ def _formula_meant(text: str, params: Iterable[str]) -> str:
     return f"${bare}"
 
 
-def together(step: StepSpec, signature: Signature, row: Op | LazyOp) -> str:
-    """`mean: [2, 3]` with its sizes in a list of their own; empty where that is no better."""
+def together(step: StepSpec, signature: Signature, row: Op | LazyOp, first: bool = False) -> str:
+    """`mean: [2, 3]` with its sizes in a list of their own; empty where that is no better.
+
+    Args:
+        first: all of them are meant for the first argument, or nothing is said.
+    """
     listed = [expr.constant for expr in step.args.positional]
     slots = [p for p in signature.parameters if not p.keyword_only]
-    whole = tuple(listed)
-    numbers = len(whole) > 1 and all(type(value) is int for value in whole)
-    if not numbers or not slots or slots[0].variadic or not _takes(slots[0], whole):
+    if len(listed) < 2 or any(type(value) is not int for value in listed):
         return ""
-    if isinstance(row, Op) and not step.args.keywords:
-        try:
-            values = {**signature.defaults, slots[0].name: whole, "network_dtype": "float32"}
-            row.check(SimpleNamespace(**values))
-        except (ArgumentError, AttributeError):
-            return ""
-    items = [Expr(step.args.positional, step.mark, whole)]
-    args = replace(step.args, positional=tuple(items))
-    return f"what is one argument stands in brackets of its own: `{written(step.op, args)}`"
+    for place, slot in enumerate(slots[: 1 if first else len(listed) - 1]):
+        values = (*listed[:place], tuple(listed[place:]))
+        fits = all(_takes(p, v) for p, v in zip(slots, values, strict=False))
+        if slot.variadic or not fits or not _accepted(step, signature, row, slots, values):
+            continue
+        items = (*step.args.positional[:place], Expr(step.args.positional[place:], step.mark, ()))
+        args = replace(step.args, positional=items)
+        return f"what is one argument stands in brackets of its own: `{written(step.op, args)}`"
+    return ""
+
+
+def _accepted(
+    step: StepSpec,
+    signature: Signature,
+    row: Op | LazyOp,
+    slots: list[Parameter],
+    values: tuple[Any, ...],
+) -> bool:
+    """Whether the row takes these arguments, where it can be asked."""
+    if not isinstance(row, Op) or step.args.keywords:
+        return True
+    given = {p.name: value for p, value in zip(slots, values, strict=False)}
+    try:
+        row.check(SimpleNamespace(**{**signature.defaults, **given, "network_dtype": "float32"}))
+    except (ArgumentError, AttributeError):
+        return False
+    return True
 
 
 def called(op: str, arguments: str) -> str:

@@ -21,6 +21,7 @@ from lazyinspect.plan.meant import unknown_op
 from lazyinspect.plan.ops import FALLBACK_LAYERS, signature_of, table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.ops.signature import Parameter, Signature
+from lazyinspect.plan.written import plain_text
 from lazyinspect.spec.formula import describe
 from lazyinspect.spec.grammar import GrammarError
 from lazyinspect.spec.model import OPEN, Expr, LayerExpr, Spec, StepSpec, all_steps
@@ -97,14 +98,14 @@ def _step(step: StepSpec, spec: Spec, allow: Sequence[str]) -> Iterator[Problem]
     for expr in (*step.args.positional, *step.args.keywords.values()):
         if isinstance(expr.value, LayerExpr) and expr.value.op not in table():
             yield unknown_op(expr.value.op, expr.value.mark, spec)
-    yield from _arguments(step, signature_of(op), row, _param_names(spec))
+    yield from _arguments(step, signature_of(op), row, spec)
 
 
 def _arguments(
-    step: StepSpec, signature: Signature, row: Op | LazyOp, params: frozenset[str]
+    step: StepSpec, signature: Signature, row: Op | LazyOp, spec: Spec
 ) -> Iterator[Problem]:
     """Names, count and types of the arguments; formulas fit any type."""
-    args = step.args
+    args, params = step.args, _param_names(spec)
     meant = call_meant(step, signature, params)
     if meant is not None:
         yield Problem(
@@ -132,7 +133,9 @@ def _arguments(
             f"{row.name} takes {limit} positional argument{'s' * (len(slots) != 1)}, and gets "
             f"{len(args.positional)}",
             args.positional[len(slots)].mark,
-            help=together(step, signature, row) or _signature_help(row, signature),
+            help=together(step, signature, row)
+            or _source_meant(step, extra, spec)
+            or _signature_help(row, signature),
         )
         return
     given: set[str] = set()
@@ -185,13 +188,36 @@ def _arguments(
             parameter.check(value)
         except ArgumentError as error:
             help = value_meant(value, params, parameter) or error.help
-            help = help or together(step, signature, row)
+            help = _source_meant(step, value, spec) or help
+            help = help or together(step, signature, row) or _switch(value, signature)
             yield Problem("bad-argument", f"{row.name}: {error.message}", mark, help=help)
             given.clear()
     if variadic:
         yield from _variadic(row.name, slots[-1], args.positional[len(slots) - 1 :], params)
     if isinstance(row, Op) and given and not needed:
         yield from _values(step, signature, row, pairs)
+
+
+def _source_meant(step: StepSpec, value: Any, spec: Spec) -> str:
+    """`tanh: x`, where `x` is another step."""
+    if not isinstance(value, str) or step.sources is not None:
+        return ""
+    bodies = (*spec.blocks.values(), spec.network)
+    names = {each.name for body in bodies for each in all_steps(body.layers)}
+    if value not in names and value not in ("input", "prev"):
+        return ""
+    whole = (
+        f"{{{step.op}: , from: {value}}}" if len(step.args.positional) == 1 else f"from: {value}"
+    )
+    return f"what an op reads stands in `from:`: `{whole}`"
+
+
+def _switch(value: Any, signature: Signature) -> str:
+    """`[3, 8, 3, 1, 1, false]`, where the one argument that is true or false stands further on."""
+    names = [p.name for p in signature.parameters if {k.base for k in p.kinds} == {"bool"}]
+    if type(value) is not bool or len(names) != 1:
+        return ""
+    return f"did you mean `{{{names[0]}: {plain_text(value)}}}`?"
 
 
 def _variadic(
@@ -222,7 +248,8 @@ def _values(
         row.check(SimpleNamespace(**{**signature.defaults, **values, "network_dtype": "float32"}))
     except ArgumentError as error:
         problem = op_problem(error, step)
-        yield replace(problem, help=problem.help or together(step, signature, row))
+        meant = problem.help or together(step, signature, row, first=True)
+        yield replace(problem, help=meant)
 
 
 @lru_cache(maxsize=64)

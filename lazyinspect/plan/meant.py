@@ -111,15 +111,15 @@ def _slip(name: str, step: StepSpec | None) -> str:
     call = _CALL.match(name)
     if call and call.group(1) in table():
         fixed = called(*call.groups())
-        return f"arguments stand after a colon: {fixed}" if ":" in fixed else f"write `{fixed}`"
+        return f"arguments stand after a colon: `{fixed}`" if ":" in fixed else f"write `{fixed}`"
     binary = _BINARY.match(name)
     if binary:
         left, operator, right = binary.groups()
-        return f"write {{{_OPERATORS[operator]}: [{left}, {right}]}}"
+        return f"write `{{{_OPERATORS[operator]}: [{left}, {right}]}}`"
     if step is not None and step.name in STEP_KEYS:
         return (
             f"`{step.name}:` is read as the name of a step here; it belongs to the op of its step, "
-            f"in braces with it: {{ReLU: , {step.name}: {name}}}"
+            f"in braces with it: `{{ReLU: , {step.name}: {name}}}`"
         )
     if step is not None and step.name is None and not step.args.keywords:
         values = [expr.value for expr in step.args.positional]

@@ -17,6 +17,7 @@ from lazyinspect.codes import error_of
 from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.plan import rows as row_builder
 from lazyinspect.plan.collector import collector_paused
+from lazyinspect.plan.elsewhere import once
 from lazyinspect.plan.indices import index_problems
 from lazyinspect.plan.inputs import network_inputs, require_batch
 from lazyinspect.plan.lint import lint
@@ -196,7 +197,7 @@ def make_plan(
                 )  # fmt: skip
 
             problems = _explained(problems, spec, resolver, known, params, inputs, again)
-        error = error_of(problems)
+        error = error_of(once(problems))
         if planner.count <= MAX_EXPLAINED:
             info = _info(spec, variant, params)
             error.make_partial = lambda: _planned_part(spec, resolver, known, params, inputs, info)

@@ -133,13 +133,15 @@ class _Parser:
         elif key.text in ("dtype", "high", "shape"):
             shape = root.get("input")
             inside = "" if not isinstance(shape, Sequence) else f"shape: {flow(shape)}, "
-            help = f"it belongs to an input: {{{inside}{key.text}: {found}}}"
+            help = f"it belongs to an input: `{{{inside}{key.text}: {found}}}`"
         elif key.text in ("batch", "batch_size"):
             help = "the batch is the first size of `input:`, and --batch changes it"
         elif key.text in ("device", "seed"):
-            help = f"it is an option of the command: --{key.text} {found}"
+            help = f"it is an option of the command: `--{key.text} {found}`"
         elif nearest(key.text, SPEC_KEYS) is None and isinstance(value, Scalar):
-            help = f"a parameter stands below `params:`, for formulas to read: {key.text}: {found}"
+            help = (
+                f"a parameter stands below `params:`, for formulas to read: `{key.text}: {found}`"
+            )
         if help:
             self.problems.add("unknown-key", f"a spec has no key `{key.text}`", key.mark, help=help)
         else:
@@ -322,11 +324,7 @@ class _Parser:
             name = key.text
             op = name in STRUCTURE or name in MERGES
             if not op and (not name[:1].isupper() or not name.isidentifier()):
-                fixed = name[:1].upper() + name[1:]
-                self.problems.add(
-                    "bad-name", f"a block's name starts with a capital letter, and `{name}` "
-                    "does not", key.mark, help=f"write `{fixed}`" if fixed.isidentifier() else "",
-                )  # fmt: skip
+                name = self._block_name(key)
             if op:
                 self.problems.add(
                     "bad-name", f"`{name}` is an op of the language", key.mark,
@@ -346,6 +344,24 @@ class _Parser:
             params = self._params(value.get("params"))
             blocks[name] = self.steps.body(value, key.mark, params, name)
         return blocks
+
+    def _block_name(self, key: Scalar) -> str:
+        """A name that no block can have, reported, and the one that was probably meant."""
+        name = key.text
+        call = re.match(r"(\w+)\s*\((.*)\)\Z", name)
+        plain = call[1] if call else re.sub(r"\W", "", name.title() if " " in name else name)
+        fixed = plain[:1].upper() + plain[1:]
+        help = f"write `{fixed}`" if fixed.isidentifier() else ""
+        if call:
+            pairs = [part.partition("=") for part in call[2].split(",") if part.strip()]
+            params = ", ".join(f"{k.strip()}: {v.strip() or 'int'}" for k, _, v in pairs)
+            help = f"write `{fixed}: {{params: {{{params}}}, layers: ...}}`"
+        what = "starts with a capital letter" if not name[:1].isupper() else (
+            "holds letters, digits and `_` alone"
+        )  # fmt: skip
+        message = f"a block's name {what}, and `{name}` does not"
+        self.problems.add("bad-name", message, key.mark, help=help)
+        return fixed if call else name
 
     def _ties(self, node: Node | None) -> tuple[TieSpec, ...]:
         mapping = self._mapping(node, "tie", "write {lm_head.weight: wte.weight}")

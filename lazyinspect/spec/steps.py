@@ -48,7 +48,7 @@ class StepParser(SourceParser):
                     number.mark,
                     help="write for instance ReLU, or {LazyConv2d: [64, 3]}"
                     if name is None
-                    else f"the arguments of an op follow a colon: {{{name.text}: {arguments}}}",
+                    else f"the arguments of an op follow a colon: `{{{name.text}: {arguments}}}`",
                 )
                 return Layers((), False, node.mark)
             listed = [self.step(item) for item in node.items]
@@ -254,7 +254,7 @@ class StepParser(SourceParser):
                     "bad-source",
                     "a source is a label, a number, a formula, or a list of steps",
                     item.mark,
-                    help="put an inline branch in brackets: [LazyConv2d: [8, 3]]",
+                    help=f"put an inline branch in brackets: `{_branch(item)}`",
                 )
         return Sources(tuple(sources), {}, node.mark), args
 
@@ -300,7 +300,7 @@ class StepParser(SourceParser):
         if isinstance(node, Mapping) and node.pairs:
             self.problems.add(
                 "bad-label", "the inputs of a block are a list of names, and have no shapes",
-                node.mark, help=f"write input: {flow_list(key for key, _ in node.pairs)}",
+                node.mark, help=f"write `input: {flow_list(key for key, _ in node.pairs)}`",
             )  # fmt: skip
             return tuple((key.text, key.mark) for key, _ in node.pairs)
         items = node.items if isinstance(node, Sequence) else (node,)
@@ -323,9 +323,10 @@ class StepParser(SourceParser):
             keys = tuple(key.text for key, _ in node.pairs)
             if keys and all(isinstance(v, Scalar) and v.value is None for _, v in node.pairs):
                 both = flow_mapping((key, key) for key, _ in node.pairs)
+                names = flow_list(key for key, _ in node.pairs)
                 self.problems.add(
                     "bad-label", "a mapping gives each output a name and a label", node.mark,
-                    help=f"write {both}, or as a tuple {flow_list(key for key, _ in node.pairs)}",
+                    help=f"write `{both}`, or as a tuple `{names}`",
                 )  # fmt: skip
                 return OutputSpec((), None, False, node.mark)
             labels = [self.label(value, "`output:`") for _, value in node.pairs]
@@ -374,6 +375,10 @@ class StepParser(SourceParser):
         else:
             fields["expect_mark"] = key.mark
             fields["expect"] = self.expectation(node)
+
+
+def _branch(node: Mapping) -> str:
+    return f"[{flow_mapping(node.pairs)[1:-1]}]" if node.pairs else "[LazyConv2d: [8, 3]]"
 
 
 def _listed(node: Scalar) -> str:

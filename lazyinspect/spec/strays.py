@@ -66,7 +66,7 @@ def dashes(ops: Several[Pair]) -> str:
     ]
     return (
         "in a list each has its own dash; under one name they are a list: "
-        f"{flow(Sequence(tuple(steps), ops[0][0].mark))}"
+        f"`{flow(Sequence(tuple(steps), ops[0][0].mark))}`"
     )
 
 

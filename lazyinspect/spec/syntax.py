@@ -10,9 +10,11 @@ from typing import Any
 
 from lazyinspect.errors import Mark, Problem, Source
 
+_CONFLICT = re.compile(r"(<{7}|>{7}) ")
 _UNSPACED = re.compile(r"\s*(?:- )?[\w.\"'-]+:(?=[\[{\"'\w$])")
 _TEMPLATE = re.compile(r"[\w.]+\{[^{}\"']*\}(?=:)")
 _SUBSCRIPT = re.compile(r"\$[\w .+*/()-]*\[")
+_ELEMENT = re.compile(r"(?<![$\w])[A-Za-z_]\w*(\[)(\d+)\]")
 _BRACED = re.compile(r"\$\{(\w+)\}")
 _STEP = re.compile(r"\s*((?:- )?[\w{}+]+: )([A-Z]\w+: [^#]*)")
 """A step under a name without its braces: `conv: LazyConv2d: [16, 3]`."""
@@ -24,12 +26,27 @@ def syntax_problem(error: Any, source: Source) -> Problem:
     Args:
         error: a ``yaml.MarkedYAMLError``.
     """
+    conflict = _conflict(source)
+    if conflict is not None:
+        return conflict
     where = error.problem_mark or error.context_mark
     mark = None if where is None else _mark(where, source)
     start = None if error.context_mark is None else _mark(error.context_mark, source)
     said = f"{error.problem or 'not YAML'} {error.context or ''}".strip()
     message, mark, help = _told(said, mark, start)
     return Problem("yaml-syntax", message, mark, help=help)
+
+
+def _conflict(source: Source) -> Problem | None:
+    """The marks that a merge has left, which no YAML starts a line with."""
+    for number, line in enumerate(source.lines, start=1):
+        if _CONFLICT.match(line):
+            return Problem(
+                "yaml-syntax", f"{source.path} holds a merge conflict",
+                Mark(source, number, 1, len(line)),
+                help="settle it by hand; `lazyinspect lock` then writes the lock anew",
+            )  # fmt: skip
+    return None
 
 
 def _mark(where: Any, source: Source) -> Mark:
@@ -78,13 +95,13 @@ def _mixed(text: str, mark: Mark, start: Mark) -> tuple[str, Mark, str]:
     """A line of another kind than those above it, which start in the same column."""
     dash = re.match(r"-(\w.*)", text)
     if dash is not None:
-        return "a space is missing after the dash", mark, f"write - {dash[1]}"
+        return "a space is missing after the dash", mark, f"write `- {dash[1]}`"
     if text.startswith("-"):
         message = "a dash stands among the keys of a mapping"
         return message, mark, "a list has dashes, a mapping has names: all of them, or none"
     if _line(start)[start.column - 1 :].startswith("-"):
         message = "this line has no dash, and those above it have"
-        return message, mark, f"write - {text}, or indent the line if it belongs to the one above"
+        return message, mark, f"write `- {text}`, or indent the line if it belongs to the one above"
     return "this line fits nothing above it", mark, "the lines of a mapping have a name and a colon"
 
 
@@ -108,7 +125,7 @@ def _colon(mark: Mark) -> tuple[str, Mark, str]:
         name = step[1].removeprefix("- ").rstrip(": ")
         listed = step[1].startswith("- ")
         fixed = f"- {{{op}, as: {name}}}" if listed else f"{name}: {{{op}}}"
-        return message, mark, f"put braces around the step: {fixed}"
+        return message, mark, f"put braces around the step: `{fixed}`"
     return (
         message,
         mark,
@@ -121,13 +138,17 @@ def _open(start: Mark, seen: Mark, what: str) -> tuple[str, Mark, str]:
     """A bracket that is not closed: the end shows it, the opening one is where it is wrong."""
     close = "]" if what == "list" else "}"
     line, opening = _line(seen), _line(start)
+    element = _ELEMENT.search(line)
+    if element is not None and element.start(1) == seen.column - 1:
+        help = f"`pick: {element[2]}` takes an element where it is made; `as: [a, b]` names all"
+        return "a label has no square brackets", seen, help
     template = _TEMPLATE.search(line)
     comment = re.search(r"\s#", opening[start.column - 1 :])
     help = f"close it with `{close}`"
     if what == "mapping" and template is not None:
         help = f'inside braces a templated name stands in quotes: "{template[0]}"'
     elif _BRACED.search(line):
-        help = f"a formula has no braces: ${_BRACED.search(line)[1]}"  # type: ignore[index]
+        help = f"a formula has no braces: `${_BRACED.search(line)[1]}`"  # type: ignore[index]
     elif _SUBSCRIPT.search(line):
         help = "a formula has no square brackets: sizes of the first source are `shape(k)`"
     elif comment is not None and close in opening[start.column - 1 + comment.start() :]:

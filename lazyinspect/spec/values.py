@@ -185,8 +185,7 @@ class ValueParser:
             "bad-value",
             f"`{first.text}` stands among the positional arguments",
             first.mark,
-            help="keywords stand together in braces at the end: "
-            f"{flow_list([*items, together])}",
+            help=f"keywords stand together in braces at the end: `{flow_list([*items, together])}`",
         )
         return together
 

@@ -62,7 +62,7 @@ def other_order(case: Case) -> Advice | None:
         return None
     turned = replace(case.step, merge=replace(merge, positional=merge.positional[::-1]))
     spec = case.changed(lambda _: turned)
-    sure = case.cured_by(spec=spec) or case.trials.passes(case.problem, turned, spec=spec)
+    sure = case.cured_by(spec=spec) or case.passed_by(spec, turned)
     return Advice(f"did you mean `matmul: [{names[1]}, {names[0]}]`?") if sure else None
 
 

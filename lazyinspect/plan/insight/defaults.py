@@ -15,6 +15,8 @@ from lazyinspect.plan.ops import signature_of, table
 from lazyinspect.plan.written import written
 from lazyinspect.spec.model import ArgsExpr, Expr, Label
 
+LAST_READ = ("in_features", "input_size", "embed_dim", "d_model")
+"""Arguments that say how many features the last dimension has."""
 _NEAR = 6
 """How many steps before a failed one may have caused it, at most."""
 
@@ -59,6 +61,31 @@ def cat_dimension(case: Case) -> Advice | None:
         f"they differ in dimension {off[0]} alone: did you mean "
         f"`cat: [{names}, {{dim: {off[0]}}}]`?"
     )
+
+
+def cat_of_features(case: Case) -> Advice | None:
+    """A layer for features after a `cat` that was to join features, and joins dimension 1."""
+    values = case.failure.values
+    wanted = case.arguments.get(case.error.argument or "")
+    if not values or type(wanted) is not int or case.error.argument not in LAST_READ:
+        return None
+    for _, made in zip(range(_NEAR), case.chain(values[0]), strict=False):
+        step = case.file_step(made)
+        if node_op(made) != "cat" or step is None or step.merge is None:
+            continue
+        shapes = [kind.shape for _, kind in made.call.inputs]
+        labels = [each.name for each in step.merge.positional if isinstance(each, Label)]
+        if sum(shape[-1] for shape in shapes) != wanted or len(labels) != len(shapes):
+            return None
+        new = with_keyword(step, (), "dim", -1)
+        spec = case.changed(lambda _, new=new: new, step)  # type: ignore[misc]
+        if not case.cured_by(spec=spec) and not case.passed_by(spec):
+            return None
+        return Advice(
+            f"did you mean `cat: [{', '.join(labels)}, {{dim: -1}}]` at line {step.mark.line}? "
+            f"It gives {wanted} features; without, `cat` joins dimension 1"
+        )
+    return None
 
 
 def scale_as_size(case: Case) -> Advice | None:

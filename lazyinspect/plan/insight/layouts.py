@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lazyinspect.plan.insight.defaults import LAST_READ
 from lazyinspect.plan.insight.edits import after, with_dtype, without_argument
 from lazyinspect.plan.insight.sizes import input_text
 from lazyinspect.plan.insight.whatif import Advice, Case, source_input
@@ -115,8 +116,8 @@ def _to_second(rank: int) -> list[int]:
 
 def _last_wanted(case: Case) -> int | None:
     """Features that an eager layer takes in the last dimension, where others arrive."""
-    if case.op == "Linear" and case.error.argument == "in_features":
-        wanted = case.arguments.get("in_features")
+    if case.error.argument in LAST_READ and not case.is_lazy:
+        wanted = case.arguments.get(case.error.argument)
     elif case.op in ("LayerNorm", "RMSNorm") and case.error.argument == "normalized_shape":
         wanted = case.arguments.get("normalized_shape")
         if isinstance(wanted, tuple) and len(wanted) == 1:

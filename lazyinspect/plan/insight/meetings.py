@@ -40,7 +40,7 @@ def padding_missing(case: Case) -> Advice | None:
     off = meets(case)
     if off is None or min(off) < 2:
         return None
-    wanted = _largest(case, off)
+    wanted = _largest(case)
     unpadded = unpadded_before(case, off)[:_MOST]
     for chosen in (*([one] for one in unpadded), unpadded):
         spec = case.spec
@@ -50,7 +50,7 @@ def padding_missing(case: Case) -> Advice | None:
                 break
             spec = changed
         else:
-            if chosen and case.cured_by(spec=spec):
+            if chosen and (case.cured_by(spec=spec) or case.passed_by(spec)):
                 lines = sorted({made.step.mark.line for made, _ in chosen})
                 pads = chosen[0][1]
                 alike = all(pad == pads for _, pad in chosen)
@@ -99,7 +99,7 @@ def _output_padding(case: Case, exact: bool) -> Advice | None:
     off = meets(case)
     if off is None or min(off) < 2:
         return None
-    wanted = _largest(case, off)
+    wanted = _largest(case)
     for made in _before(case, off):
         args = node_args(made)
         if "ConvTranspose" not in node_op(made) or any(ntuple(args["output_padding"], 1)):
@@ -146,7 +146,7 @@ def meets(case: Case) -> tuple[int, ...] | None:
     return mismatched(case.shapes, case.op, dim if type(dim) is int else 1)
 
 
-def _largest(case: Case, off: tuple[int, ...]) -> tuple[int, ...]:
+def _largest(case: Case) -> tuple[int, ...]:
     """Sizes from dimension 2 on, each the largest of those that meet."""
     return tuple(
         max(shape[index] for shape in case.shapes) for index in range(2, len(case.shapes[0]))
@@ -193,8 +193,9 @@ def shortcut_channels(case: Case) -> Advice | None:
         stride = strides.pop()
         numbers = [wanted[1], 1] if stride == 1 else [wanted[1], 1, stride]
         bridge = _from_label(labels[place], f"LazyConv{rank - 2}d", numbers)
-        spec = case.changed(lambda old, k=place, b=bridge: _with_branch(old, k, b))  # type: ignore[misc]
-        if case.cured_by(spec=spec):
+        step = _with_branch(case.step, place, bridge)
+        spec = case.changed(lambda _, new=step: new)  # type: ignore[misc]
+        if case.cured_by(spec=spec) or case.passed_by(spec, step):
             text = _merge_text(case, place, written(bridge.op, bridge.args))
             return Advice(f"bring the shortcut to {wanted[1]} channels: `{text}`")
     return None
@@ -234,8 +235,9 @@ def transposed_factor(case: Case) -> Advice | None:
         if not isinstance(label, Label) or len(case.shapes[place]) < 2:
             continue
         turned = _from_label(label, "transpose", [-2, -1])
-        spec = case.changed(lambda old, k=place, b=turned: _with_branch(old, k, b))  # type: ignore[misc]
-        if case.cured_by(spec=spec):
+        step = _with_branch(case.step, place, turned)
+        spec = case.changed(lambda _, new=step: new)  # type: ignore[misc]
+        if case.cured_by(spec=spec) or case.passed_by(spec, step):
             text = _merge_text(case, place, written(turned.op, turned.args))
             return Advice(f"did you mean `{text}`?")
     return None

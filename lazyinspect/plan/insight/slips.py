@@ -16,7 +16,12 @@ from lazyinspect.plan.insight.counts import (
     hand_counted,
     reshaped_by_hand,
 )
-from lazyinspect.plan.insight.defaults import batch_flattened, cat_dimension, scale_as_size
+from lazyinspect.plan.insight.defaults import (
+    batch_flattened,
+    cat_dimension,
+    cat_of_features,
+    scale_as_size,
+)
 from lazyinspect.plan.insight.expected import expected
 from lazyinspect.plan.insight.layouts import (
     channels_last,
@@ -46,6 +51,7 @@ SLIPS: tuple[Slip, ...] = (
     input_layout,
     flatten_missing,
     channels_last,
+    cat_of_features,
     hand_counted,
     reshaped_by_hand,
     lazy_meant,

@@ -22,7 +22,7 @@ from lazyinspect.plan.resolve import Resolver
 from lazyinspect.plan.scope import evaluate_args
 from lazyinspect.plan.sources import type_of, types_of
 from lazyinspect.plan.tree import Function, InputType, Leaf
-from lazyinspect.shapes import Shape, TensorType, is_float
+from lazyinspect.shapes import Shape, is_float
 from lazyinspect.spec.model import ArgsExpr, Spec, StepSpec
 
 MOST_TRIALS = 200
@@ -225,12 +225,16 @@ class Case:
         """Whether the problem goes away so. Raises OutOfTrials."""
         return self.trials.cures(self.problem, shapes, spec)
 
-    def passed_by(self, spec: Spec) -> bool:
-        """Whether the step goes well in a spec that has others changed, whatever comes after it.
+    def passed_by(self, spec: Spec, step: StepSpec | None = None) -> bool:
+        """Whether the step goes well in a changed spec, whatever comes after it.
+
+        Args:
+            spec: the spec with other steps changed, or with this one.
+            step: what this one has become, where it was changed.
 
         Raises OutOfTrials.
         """
-        return self.trials.passes(self.problem, self.step, spec=spec)
+        return self.trials.passes(self.problem, step or self.step, spec=spec)
 
     def accepts(self, op: str, args: ArgsExpr) -> bool:
         """Whether a layer takes what the step reads; nothing is said of what comes after."""
@@ -296,11 +300,6 @@ def node_op(made: Made) -> str:
     if isinstance(node, Leaf):
         return node.type
     return node.op.name if isinstance(node, Function) else ""
-
-
-def tensor_in(made: Made) -> TensorType | None:
-    """The first tensor that a step read."""
-    return made.call.inputs[0][1] if made.call.inputs else None
 
 
 def improve(
