@@ -192,13 +192,14 @@ def wrap(text: str, room: int) -> list[str]:
     """The text in lines of at most ``room`` columns.
 
     What fits stays as it is, and a word that does not fit stays whole: it may be a path to copy.
+    What stands in backticks is a word, too, where it fits into a line: it is something to type.
     """
     room = max(room, LEAST)
     if width(text) <= room:
         return [text]
     filled: list[str] = []
     line = ""
-    for word in re.split(r"(?<=\S) +(?=\S)", text.rstrip()):
+    for word in _words(text, room):
         joined = f"{line} {word}" if line else word
         if line and width(joined) > room:
             filled.append(line)
@@ -206,6 +207,22 @@ def wrap(text: str, room: int) -> list[str]:
         else:
             line = joined
     return [*filled, line]
+
+
+def _words(text: str, room: int) -> Iterator[str]:
+    """What is not to be torn apart: words, and code that fits into a line."""
+    code = ""
+    for word in re.split(r"(?<=\S) +(?=\S)", text.rstrip()):
+        joined = f"{code} {word}"
+        if code and width(joined) <= room:
+            word = joined
+        elif code:
+            yield code
+        code = word if word.count("`") % 2 else ""
+        if not code:
+            yield word
+    if code:
+        yield code
 
 
 def split(text: str) -> list[str]:

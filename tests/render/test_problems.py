@@ -108,6 +108,16 @@ def test_found_moves_below_where_there_is_no_room_beside() -> None:
     ]
 
 
+def test_what_is_to_be_typed_stays_in_one_line_where_it_fits() -> None:
+    text = "put the shortcut through a convolution: `add: [prev, [{LazyConv2d: 8}]]` does it"
+    rows = drawn(mismatch(help=text), width=60).splitlines()
+    assert "           `add: [prev, [{LazyConv2d: 8}]]` does it" in rows
+    long = "write `" + "word " * 20 + "end` there"
+    folded = drawn(mismatch(help=long), width=60).splitlines()
+    assert max(map(width, folded[1:])) <= 60
+    assert " ".join(" ".join(folded).split()).endswith(f"help: {long}")
+
+
 def test_long_texts_wrap_below_their_own_start_and_the_first_line_is_one() -> None:
     text = drawn(
         mismatch(message="Linear" + " expects more" * 5, help="word " * 20, notes=("a " * 40,)),
