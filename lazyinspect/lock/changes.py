@@ -84,8 +84,19 @@ def tensor_text(tensor: NamedTensor) -> str:
 
 
 def input_changes(a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> list[Change]:
-    """Inputs of a network that differ."""
+    """Inputs of a network that differ; what has another name alone is the same input."""
+    renamed = inputs_renamed(a, b)
+    if renamed:
+        return [Change("name", old, new, "input") for old, new in renamed.items()]
     return _tensors("input", a, b)
+
+
+def inputs_renamed(a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> dict[str, str]:
+    """Inputs of which nothing but the name differs; empty where more does."""
+    if [(x.shape, x.dtype) for x in a] != [(x.shape, x.dtype) for x in b]:
+        return {}
+    names = {x.name: y.name for x, y in zip(a, b, strict=True) if x.name != y.name}
+    return names if names.keys().isdisjoint(names.values()) else {}
 
 
 def output_changes(a: Sequence[NamedTensor], b: Sequence[NamedTensor]) -> list[Change]:

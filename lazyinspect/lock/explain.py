@@ -69,7 +69,7 @@ class _Explainer:
         found = differ.input_changes(before.inputs, after.inputs)
         self.flow[self.new.root] = set()
         if found:
-            marks = [after.marks.get(f"input {change.field}") for change in found]
+            marks = [after.marks.get(f"input {name}") for c in found for name in (c.field, c.after)]
             mark = next((mark for mark in marks if mark is not None), after.marks.get("network"))
             cause = Cause("input", -1, changes=found, mark=mark)
             self.causes.append(cause)

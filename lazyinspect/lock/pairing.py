@@ -10,6 +10,7 @@ from typing import Any
 
 from lazyinspect.drift import Snapshot
 from lazyinspect.lock.align import Alignment
+from lazyinspect.lock.changes import inputs_renamed
 from lazyinspect.lock.tree import Item, Read, Tree, stem
 
 
@@ -38,6 +39,7 @@ class Pairing:
                 self.gone |= {inner for inner in twin.below() if inner is not twin}
                 self.added |= {inner for inner in item.below() if inner is not item}
         self.wired = before.wired and after.wired
+        self._inputs = inputs_renamed(before.inputs, after.inputs)
 
     def renamed(self, item: Item, twin: Item) -> bool:
         """Whether somebody gave a row another name; an index follows from its place."""
@@ -100,8 +102,8 @@ class Pairing:
                 return False
         return True
 
-    @staticmethod
     def _origins(
+        self,
         read: Read,
         passing: frozenset[Item],
         tree: Tree,
@@ -131,7 +133,11 @@ class Pairing:
             if through and source.name and item.row is not None:
                 open_.extend(tree.inflow(item, source.name))
                 continue
-            found.add((item if translate is None else translate.get(item), source.name))
+            name = source.name
+            if translate is not None:
+                name = self._inputs.get(name, name) if item is tree.root else name
+                item = translate.get(item)
+            found.add((item, name))
         return found
 
     def renewed(self, tensor: str) -> str:
