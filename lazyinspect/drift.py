@@ -250,7 +250,8 @@ class Locked:
 
     spec: str
     lock: str
-    outcome: Literal["created", "written", "unchanged", "failed"]
+    outcome: Literal["created", "written", "unchanged", "failed", "unused"]
+    """``unused``: it has no spec beside it, and was left as it is."""
     accepted: tuple[Checked, ...] = ()
     """Networks whose drifts were accepted: what the older lock said otherwise."""
     problems: tuple[Problem, ...] = ()

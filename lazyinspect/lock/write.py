@@ -14,7 +14,7 @@ from lazyinspect.drift import Locked
 from lazyinspect.errors import LazyinspectError, Problem, SpecError
 from lazyinspect.files import replace_file
 from lazyinspect.lock.check import compared, read_text, worthwhile
-from lazyinspect.lock.find import Found, find, lock_of
+from lazyinspect.lock.find import Found, find, lock_of, spec_of
 from lazyinspect.lock.judge import broken
 from lazyinspect.lock.networks import Options, plan_all
 from lazyinspect.lock.parse import split
@@ -70,7 +70,9 @@ def lock_paths(
         single[path] = None if variant is None or known is None else [*known, variant]
     work = partial(_one, load=load, options=options, single=single)
     every = tuple(dict.fromkeys((*found.specs, *find(list(single)).specs)))
-    return tuple(run_all(work, every, jobs or worthwhile(every), progress))
+    done = run_all(work, every, jobs or worthwhile(every), progress)
+    unused = [Locked(spec_of(lock), lock, "unused") for lock in found.orphans]
+    return (*done, *unused)
 
 
 def _one(

@@ -395,3 +395,14 @@ def test_the_command_that_mends_a_lock_can_be_pasted(
     Path("my nets/net.lock.yaml").write_text("<<<<<<< HEAD\nlock: 1\n", encoding="utf-8")
     assert cli.main(["check", "my nets"]) == 2
     assert "run `lazyinspect lock 'my nets/net.yaml'`" in capsys.readouterr().err
+
+
+def test_lock_leaves_a_lock_without_a_spec_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    write("old.yaml", NET)
+    lazyinspect.lock("old.yaml")
+    Path("old.yaml").rename("new.yaml")
+    assert cli.main(["lock", "."]) == 0
+    out = capsys.readouterr().out
+    assert "created   new.lock.yaml" in out
+    assert "unused    old.lock.yaml" in out and "bring old.yaml back" in out
+    assert Path("old.lock.yaml").exists()

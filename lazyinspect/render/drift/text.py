@@ -248,9 +248,15 @@ def locked(results: Sequence[Locked], layout: Layout) -> str:
 
 
 def _locked(results: Sequence[Locked], layout: Layout) -> Iterator[Line]:
-    styles = {"created": "green", "written": "yellow", "unchanged": "", "failed": "bold red"}
+    styles = {
+        "created": "green", "written": "yellow", "unchanged": "", "failed": "bold red",
+        "unused": "yellow",
+    }  # fmt: skip
     for result in results:
         yield [(f"{result.outcome:<9}", styles[result.outcome]), (f" {printable(result.lock)}", "")]
+        if result.outcome == "unused":
+            remedy = f"no spec is beside it: delete it, or bring {printable(result.spec)} back"
+            yield [(f"            {remedy}", "")]
         drifts = [drift for accepted in result.accepted for drift in accepted.drifts]
         for group in grouped(drifts):
             names = variants(group)

@@ -61,7 +61,7 @@ def headline(drift: Drift) -> str:
     if drift.kind == "lost-variant":
         return f"the spec does not have {network(drift)} any more"
     if drift.kind == "text":
-        return "the lock says the same in other words: it was edited"
+        return "the lock says the same in other words: it was edited, or its spec was renamed"
     if drift.kind == "totals":
         return "no layer differs, and the totals do: " + changed(drift.changes)
     if drift.kind == "over-budget":
