@@ -152,10 +152,11 @@ def _observed(
 
 def _twin(path: str) -> Checked:
     stem, end = os.path.splitext(path)
-    other = stem + (".yml" if end == ".yaml" else ".yaml")
+    one, other = (stem + each for each in (end, ".yml" if end == ".yaml" else ".yaml"))
+    one, other = sorted((one, other))  # the same of both, and said once
     problem = Problem(
         "two-specs",
-        f"{path} and {other} would share {lock_of(path)}",
+        f"{one} and {other} would share {lock_of(path)}",
         help="rename one of them",
     )
     return Checked(path, lock_of(path), problems=(problem,), problem_code=2)

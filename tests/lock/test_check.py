@@ -406,3 +406,26 @@ def test_lock_leaves_a_lock_without_a_spec_and_says_so(capsys: pytest.CaptureFix
     assert "created   new.lock.yaml" in out
     assert "unused    old.lock.yaml" in out and "bring old.yaml back" in out
     assert Path("old.lock.yaml").exists()
+
+
+def test_two_specs_for_one_lock_are_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    write("a.yaml", NET)
+    write("a.yml", NET)
+    assert cli.main(["check", "."]) == 2
+    err = capsys.readouterr().err
+    assert err.count("error[two-specs]: a.yaml and a.yml would share a.lock.yaml") == 1
+
+
+def test_lock_counts_what_is_unchanged_in_a_large_folder(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for number in range(30):
+        write(f"n{number:02}.yaml", NET)
+    lazyinspect.lock(".")
+    write("n07.yaml", WIDER)
+    assert cli.main(["lock", "."]) == 0
+    assert capsys.readouterr().out == (
+        "written   n07.lock.yaml\n"
+        "            0 (LazyLinear): out_features 4 -> 5\n"
+        "unchanged 29 locks\n"
+    )

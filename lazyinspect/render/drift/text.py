@@ -17,7 +17,7 @@ from lazyinspect.render.paint import Line, pad, paint, printable, width
 from lazyinspect.render.snippet import Pointer, place, snippet, wrap
 
 PASSED = 20
-"""Causes that fail nothing, of which each is a line; the rest are counted."""
+"""Of what needs no answer, so many are a line each; more are counted."""
 SUMMED = 4
 """Variants whose totals are written out; the rest are counted."""
 
@@ -74,7 +74,8 @@ def _check(report: CheckReport, layout: Layout) -> Iterator[Line]:
         yield from _allowed(group)
     if len(passed) > PASSED:
         yield [(f"and {len(passed) - PASSED} more that fail nothing", "")]
-    reworded = [drift for drift in report.allowed if drift.words_only]
+    drifted = {drift.spec for drift in report.drifts if drift.accept}
+    reworded = [d for d in report.allowed if d.words_only and d.spec not in drifted]
     if reworded:
         yield from _note(0, "to write it down", _lock_again(reworded), layout)
     fine = report.count("ok") == len(report.results)
@@ -252,7 +253,11 @@ def _locked(results: Sequence[Locked], layout: Layout) -> Iterator[Line]:
         "created": "green", "written": "yellow", "unchanged": "", "failed": "bold red",
         "unused": "yellow",
     }  # fmt: skip
+    same = [result for result in results if result.outcome == "unchanged"]
+    listed = len(same) <= PASSED
     for result in results:
+        if result.outcome == "unchanged" and not listed:
+            continue
         yield [(f"{result.outcome:<9}", styles[result.outcome]), (f" {printable(result.lock)}", "")]
         if result.outcome == "unused":
             remedy = f"no spec is beside it: delete it, or bring {printable(result.spec)} back"
@@ -262,6 +267,8 @@ def _locked(results: Sequence[Locked], layout: Layout) -> Iterator[Line]:
             names = variants(group)
             where = f"  ({some(names)})" if names else ""
             yield [("            " + printable(words.headline(group[0]) + where), "")]
+    if not listed:
+        yield [(f"{'unchanged':<9} {len(same):,} locks", "")]
 
 
 def diff(comparisons: Sequence[Comparison], layout: Layout) -> str:
