@@ -32,28 +32,34 @@ def lazyinspect(*arguments: str) -> list[str]:
     return [PYTHON, "-c", code, *arguments]
 
 
-def seconds(command: Sequence[str]) -> float:
+def seconds(command: Sequence[str], exits: int = 0) -> float:
     """Wall time of one run; its output is thrown away.
 
     Raises:
-        RuntimeError: it fails.
+        RuntimeError: it ends with another exit code.
     """
     start = time.perf_counter()
     done = subprocess.run(
         command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     elapsed = time.perf_counter() - start
-    if done.returncode:
+    if done.returncode != exits:
         raise RuntimeError(f"{command} exits {done.returncode}: {done.stderr.decode()[-500:]}")
     return elapsed
 
 
 def pair(
-    name: str, ours: Sequence[str], peer: Sequence[str], bound: float, *, runs: int = 11
+    name: str,
+    ours: Sequence[str],
+    peer: Sequence[str],
+    bound: float,
+    *,
+    runs: int = 11,
+    exits: int = 0,
 ) -> bool:
     """Time two commands in turn, print the median ratio of the pairs, and judge it."""
-    seconds(ours), seconds(peer)  # warm the file cache
-    times = [(seconds(ours), seconds(peer)) for _ in range(runs)]
+    seconds(ours, exits), seconds(peer)  # warm the file cache
+    times = [(seconds(ours, exits), seconds(peer)) for _ in range(runs)]
     mine = statistics.median(a for a, _ in times)
     other = statistics.median(b for _, b in times)
     ratio = statistics.median(a / b for a, b in times)

@@ -19,6 +19,16 @@ def main() -> bool:
         pair("--version, against typer and rich.console", lazyinspect("--version"), console, 1.8),
         pair("resnet on meta, against import torch", lazyinspect(*resnet, *meta), torch, 0.25),
         pair("llama3 405b on meta, against import torch", lazyinspect(*llama), torch, 0.25),
+        *(
+            pair(
+                f"{case}, against import torch",
+                lazyinspect("run", f"tests/errors/{case}/spec.yaml"),
+                torch,
+                0.25,
+                exits=3,
+            )
+            for case in ("shape_mismatch", "classic_seed_network", "classic_odd_sizes")
+        ),
         verdict("llama3 405b on meta, peak memory", "", peak_mib(lazyinspect(*llama)), 100, "MiB"),
         pair(
             "resnet on cpu, against a hand-written script",
