@@ -78,9 +78,9 @@ def render_diff(
 ) -> Iterator[str]:
     """Networks side by side, and the causes of what differs; ``root`` as of `render_check`."""
     if form == "text":
-        from lazyinspect.render.drift import text
+        from lazyinspect.render.drift import compared
 
-        yield text.diff(comparisons, layout)
+        yield compared.diff(comparisons, layout)
     elif form == "json":
         from lazyinspect.render.drift import json
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from lazyinspect.drift import CheckReport, Comparison
 from lazyinspect.render import problems
-from lazyinspect.render.drift import text
+from lazyinspect.render.drift import compared, text
 from lazyinspect.render.drift.findings import Finding, drift_findings, findings
 from lazyinspect.render.drift.paths import in_repository
 from lazyinspect.render.layout import Layout
@@ -41,7 +41,7 @@ def diff(comparisons: Sequence[Comparison], layout: Layout, root: str | None) ->
     """Annotations at what changed, and the comparison as text, folded."""
     found = drift_findings([drift for each in comparisons for drift in each.drifts])
     yield from _annotations(found, root)
-    yield from folded("lazyinspect diff", text.diff(comparisons, layout))
+    yield from folded("lazyinspect diff", compared.diff(comparisons, layout))
 
 
 def _annotations(found: Sequence[Finding], root: str | None) -> Iterator[str]:

@@ -1,17 +1,15 @@
-"""What `check`, `lock` and `diff` found -> text for a person, causes first."""
+"""What `check` and `lock` found -> text for a person, causes first."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 
-from lazyinspect.drift import Checked, CheckReport, Comparison, Drift, Locked
+from lazyinspect.drift import Checked, CheckReport, Drift, Locked
 from lazyinspect.render import figures
 from lazyinspect.render.drift import words
-from lazyinspect.render.drift.findings import NAMED, accept, by_spec, rows, some, variants
-from lazyinspect.render.drift.groups import cause_of, grouped
-from lazyinspect.render.drift.sides import side_by_side
+from lazyinspect.render.drift.findings import NAMED, SHOWN, accept, by_spec, rows, some, variants
+from lazyinspect.render.drift.groups import grouped
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line, pad, paint, printable, width
 from lazyinspect.render.snippet import Pointer, place, snippet, wrap
@@ -71,13 +69,13 @@ def _check(report: CheckReport, layout: Layout) -> Iterator[Line]:
         yield []
     passed = grouped(report.allowed)
     for group in passed[:PASSED]:
-        yield from _allowed(group)
+        yield from passed_line(group)
     if len(passed) > PASSED:
         yield [(f"and {len(passed) - PASSED} more that fail nothing", "")]
     drifted = {drift.spec for drift in report.drifts if drift.accept}
     reworded = [d for d in report.allowed if d.words_only and d.spec not in drifted]
     if reworded:
-        yield from _note(0, "to write it down", _lock_again(reworded), layout)
+        yield from note_lines(0, "to write it down", _lock_again(reworded), layout)
     fine = report.count("ok") == len(report.results)
     yield [(summary(report), "green" if fine else "bold")]
 
@@ -100,10 +98,13 @@ def _listed(results: Sequence[Checked]) -> Iterator[Line]:
 def _lock_again(drifts: Sequence[Drift]) -> str:
     """The command that writes locks anew in which no figure changes."""
     specs = list(dict.fromkeys(drift.spec for drift in drifts))
-    return "lazyinspect lock " + some(list(map(shlex.quote, specs)))
+    if len(specs) > SHOWN:
+        return f"lazyinspect lock, of these {len(specs):,} specs"
+    return "lazyinspect lock " + " ".join(map(shlex.quote, specs))
 
 
-def _allowed(group: Sequence[Drift]) -> Iterator[Line]:
+def passed_line(group: Sequence[Drift]) -> Iterator[Line]:
+    """A cause that fails nothing."""
     drift = group[0]
     where = f"{place(drift.mark)}: " if drift.mark is not None else ""
     named = f" ({some(variants(group))})" if variants(group) else ""
@@ -132,12 +133,12 @@ def _specs(drifts: Sequence[Drift], layout: Layout, others: Collection[str] = ()
             if not first:
                 yield []
             first = False
-            yield from _cause(group, layout, drifted if alone else None)
+            yield from cause_lines(group, layout, drifted if alone else None)
         if not alone:
             yield from _sum([drift for group in groups for drift in group], drifted, layout)
 
 
-def _cause(
+def cause_lines(
     group: Sequence[Drift], layout: Layout, drifted: Mapping[str, set[str | None]] | None
 ) -> Iterator[Line]:
     """One cause, with the spec's lines; where it is the only one, with what it comes to."""
@@ -166,25 +167,27 @@ def _notes(
 ) -> Iterator[Line]:
     drift = group[0]
     for mark in drift.used_at[2:4]:
-        yield from _note(gutter, "used at", place(mark), layout)
+        yield from note_lines(gutter, "used at", place(mark), layout)
     names = variants(group)
     if names and drift.kind not in NAMED:
-        yield from _note(gutter, "variants" if len(names) > 1 else "variant", some(names), layout)
+        yield from note_lines(
+            gutter, "variants" if len(names) > 1 else "variant", some(names), layout
+        )
     if drift.also:
-        yield from _note(gutter, "also at", some(drift.also), layout)
+        yield from note_lines(gutter, "also at", some(drift.also), layout)
     for spender in drift.spenders:
         if spender.mark is None:
-            yield from _note(gutter, "spends", words.spent(spender), layout)
+            yield from note_lines(gutter, "spends", words.spent(spender), layout)
     if drift.follows:
         followers = f"{rows(drift.follows)}: {some(drift.followers)}"
-        yield from _note(gutter, "follows", followers, layout)
+        yield from note_lines(gutter, "follows", followers, layout)
     if drift.shifted:
-        yield from _note(gutter, "renumbered", f"{rows(drift.shifted)} after it", layout)
+        yield from note_lines(gutter, "renumbered", f"{rows(drift.shifted)} after it", layout)
     if drifted is not None:
         for line in words.totals(drift.totals_before, drift.totals_after):
-            yield from _note(gutter, "total", line, layout)
+            yield from note_lines(gutter, "total", line, layout)
         if drift.accept:
-            yield from _note(gutter, "accept", accept(group, drifted), layout)
+            yield from note_lines(gutter, "accept", accept(group, drifted), layout)
 
 
 def _pointers(drift: Drift) -> Iterator[Pointer]:
@@ -216,31 +219,20 @@ def _sum(
         lines = words.totals(networks[name].totals_before, networks[name].totals_after)
         if lines and shown < SUMMED:
             label = "total" if name is None else printable(name)
-            yield from _note(0, label, ", ".join(lines), layout)
+            yield from note_lines(0, label, ", ".join(lines), layout)
         shown += bool(lines)
     if shown > SUMMED:
-        yield from _note(0, "and", f"{shown - SUMMED} more variants", layout)
-    yield from _note(0, "accept", accept(taken, drifted), layout)
+        yield from note_lines(0, "and", f"{shown - SUMMED} more variants", layout)
+    yield from note_lines(0, "accept", accept(taken, drifted), layout)
 
 
-def _note(gutter: int, label: str, text: str, layout: Layout) -> Iterator[Line]:
+def note_lines(gutter: int, label: str, text: str, layout: Layout) -> Iterator[Line]:
+    """What is said of a cause after its lines, under a word for it."""
     head = " " * (gutter + 1) + "= "
     space = " " * (len(head) + width(label) + 2)
     first, *more = wrap(printable(text), layout.width - len(space))
     yield [(head, "blue"), (f"{label}: ", "bold"), (first, "")]
     yield from ([(space + line, "")] for line in more)
-
-
-def _reworded(drifts: Sequence[Drift]) -> Iterator[Line]:
-    """What a comparison has in other words: rows that differ alike are one."""
-    alike: dict[str, list[Drift]] = {}
-    for drift in drifts:
-        alike.setdefault(words.found(drift), []).append(drift)
-    for group in list(alike.values())[:PASSED]:
-        also = tuple([path for drift in group for path in (drift.path, *drift.also)][1:])
-        yield from _allowed([replace(group[0], variant=None, also=also)])
-    if len(alike) > PASSED:
-        yield [(f"and {len(alike) - PASSED} more of which the network is the same", "")]
 
 
 def locked(results: Sequence[Locked], layout: Layout) -> str:
@@ -269,64 +261,3 @@ def _locked(results: Sequence[Locked], layout: Layout) -> Iterator[Line]:
             yield [("            " + printable(words.headline(group[0]) + where), "")]
     if not listed:
         yield [(f"{'unchanged':<9} {len(same):,} locks", "")]
-
-
-def diff(comparisons: Sequence[Comparison], layout: Layout) -> str:
-    """The causes, then the rows that differ side by side."""
-    lines: list[Line] = []
-    for group in _alike(comparisons, layout):
-        if lines:
-            lines.append([])
-        lines += _comparison(group, layout)
-    if len(comparisons) > 1:
-        differ = sum(each.exit_code for each in comparisons)
-        said = f"{differ} of {len(comparisons)} networks differ{'s' * (differ == 1)}"
-        lines += [[]] if lines else []
-        lines.append([(said, "bold" if differ else "green")])
-    return paint(lines, color=layout.color)
-
-
-def _alike(comparisons: Sequence[Comparison], layout: Layout) -> list[list[Comparison]]:
-    """Comparisons to show: of variants that one change of a spec meets alike, the first."""
-    if layout.verbose or len(comparisons) == 1:
-        return [[each] for each in comparisons]
-    found: dict[object, list[Comparison]] = {}
-    for each in comparisons:
-        if each.drifts:
-            file = each.after.file if each.after is not None else id(each)
-            places = [cause_of(drift) for drift in each.drifts]
-            found.setdefault((file, *places), []).append(each)
-    return list(found.values())
-
-
-def _comparison(group: Sequence[Comparison], layout: Layout) -> Iterator[Line]:
-    comparison = group[0]
-    before, after = comparison.before, comparison.after
-    names = " -> ".join([s.name for s in (before, after) if s is not None])
-    yield [(printable(names), "bold")]
-    if len(group) > 1:
-        others = [each.after.variant or "" for each in group[1:] if each.after is not None]
-        yield [(printable(f"and alike, with rows of their own (-v): {some(others, 8)}"), "")]
-    if not comparison.drifts:
-        yield [("no difference", "green")]
-        return
-    causes = [drift for drift in comparison.drifts if not drift.words_only]
-    reworded = [drift for drift in comparison.drifts if drift.words_only]
-    for drift in causes:
-        yield []
-        yield from _cause([drift], layout, None)
-    if causes and reworded:
-        yield []
-    yield from _reworded(reworded)
-    if not causes:
-        yield [("no difference but in words", "green")]
-        return
-    drift = causes[0]
-    lines = words.totals(drift.totals_before, drift.totals_after)
-    if lines:
-        yield []
-    for line in lines:
-        yield from _note(0, "total", line, layout)
-    if any(pair.role != "same" for pair in comparison.pairs):
-        yield []
-        yield from side_by_side(comparison, layout)
