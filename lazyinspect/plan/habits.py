@@ -19,6 +19,7 @@ from lazyinspect.spec.model import OPEN, Expr, StepSpec
 
 _KEYWORD = re.compile(r"\(?[A-Za-z_]\w*\s*=[^=]+\)?\Z")
 _LISTED = re.compile(r"\(?\s*[\w.$*-]+\s*(,\s*[\w.$*=\s-]+)+,?\s*\)?\Z")
+_SPACED = re.compile(r"\d+(\s+\d+)+\Z")
 _NUMERIC = {"int", "float", "list", "None"}
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?\Z")
 _LONGEST = 200
@@ -66,6 +67,9 @@ def call_meant(
 
     `LazyConv2d: (64, 3)` holds the text "(64, 3)", and `[8, 3, stride=2]` the text "stride=2".
     """
+    split = _parenthesised(step)
+    if split is not None:
+        return split
     positional: list[str] = []
     keywords: dict[str, str] = {}
     first: Expr | None = None
@@ -76,11 +80,13 @@ def call_meant(
         short = isinstance(text, str) and len(text) <= _LONGEST
         if alone and text == "()" and not _takes_first(slots, text):
             return step.op, expr
-        if short and (_KEYWORD.match(text) or (alone and _LISTED.match(text))):
+        if short and (
+            _KEYWORD.match(text) or (alone and (_LISTED.match(text) or _SPACED.match(text)))
+        ):
             if place < len(slots) and _takes(slots[place], text):
                 return None
             first = first or expr
-            for part in text.strip("() ").split(","):
+            for part in re.split(r"\s+" if _SPACED.match(text) else ",", text.strip("() ")):
                 name, equals, value = (piece.strip() for piece in part.partition("="))
                 if equals:
                     keywords[name] = _PYTHON.get(value, value)
@@ -100,6 +106,23 @@ def call_meant(
         return f"{step.op}: {{{names}}}", first
     items = [*positional, f"{{{names}}}"] if names else positional
     return f"{step.op}: [{', '.join(items)}]", first
+
+
+def _parenthesised(step: StepSpec) -> tuple[str, Expr] | None:
+    """`[3, 8, (3, 3)]`, which YAML reads as four values."""
+    texts = [expr.constant for expr in step.args.positional]
+    if step.args.keywords or not all(type(text) in (int, str) for text in texts):
+        return None
+    whole = ", ".join(map(str, texts))
+    opening = next(
+        (e for e in step.args.positional if re.match(r"\(-?\d+\Z", str(e.constant))), None
+    )
+    fits = re.fullmatch(
+        r"(?:-?\d+|\(-?\d+(?:, -?\d+)+\))(?:, (?:-?\d+|\(-?\d+(?:, -?\d+)+\)))*", whole
+    )
+    if opening is None or not fits:
+        return None
+    return f"{step.op}: [{whole.translate(_BRACKETS)}]", opening
 
 
 def _formula_meant(text: str, params: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ Unknown ops and arguments, wrong types of constant arguments, blocks that use th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -27,17 +28,6 @@ from lazyinspect.spec.grammar import GrammarError
 from lazyinspect.spec.model import OPEN, Expr, LayerExpr, Spec, StepSpec, all_steps
 from lazyinspect.spec.names import STRUCTURE, nearest
 from lazyinspect.spec.values import no_more
-
-_OTHER_WORDS = {
-    "axis": "dim",
-    "keepdims": "keepdim",
-    "filters": "out_channels",
-    "units": "out_features",
-    "rate": "p",
-    "alpha": "negative_slope",
-    "epsilon": "eps",
-}
-"""Arguments of other libraries, and what torch calls them."""
 
 
 def lint(spec: Spec, allow: Sequence[str] = ()) -> list[Problem]:
@@ -150,10 +140,14 @@ def _arguments(
             if signature.open:
                 continue
             near = nearest(name, signature.by_name) or _whole(name, signature.by_name)
-            other = _OTHER_WORDS.get(name)
+            other = beside.OTHER_WORDS.get(name)
             if other in signature.by_name:
                 near = other
             hint = f"did you mean `{near}`? " if near else ""
+            joined = re.match(r"(\w+)\s*[=:]\s*(\S+)\Z", name)
+            if joined and joined[1] in signature.by_name:
+                hint = f"a keyword has a colon and a space: `{joined[1]}: {joined[2]}`; "
+                near = joined[1]
             if isinstance(row, LazyOp) and name in row.infers:
                 hint = f"{row.name} infers it; {row.becomes} takes it. "
             yield Problem(

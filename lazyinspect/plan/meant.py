@@ -17,6 +17,7 @@ from lazyinspect.spec.names import NOT_LAYERS, STEP_KEYS, STRUCTURE
 
 _TORCH = re.compile(r"(torch\.)?(nn|F|torch|nn\.functional|nn\.modules\.\w+)\.\w+\Z")
 _CALL = re.compile(r"(?:(?:torch|nn|F|functional)\.)*(\w+)\s*\((.*?)\)?\Z")
+_SPACED = re.compile(r"(\w+)(?:,\s*|\s+)(\d[\d\s,]*)\Z")
 _BINARY = re.compile(r"([A-Za-z_]\w*)\s*([-+*/@])\s*([A-Za-z_]\w*)\Z")
 _OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "@": "matmul"}
 _CARRIERS = ("x", "self", "input", "inputs", "out", "output", "tensor", "y")
@@ -112,6 +113,16 @@ def _slip(name: str, step: StepSpec | None) -> str:
     if call and call.group(1) in table():
         fixed = called(*call.groups())
         return f"arguments stand after a colon: `{fixed}`" if ":" in fixed else f"write `{fixed}`"
+    spaced = _SPACED.match(name)
+    if spaced and spaced[1] in table():
+        arguments = ", ".join(re.split(r"[\s,]+", spaced[2]))
+        return f"arguments stand after a colon: `{called(spaced[1], arguments)}`"
+    alone = step is not None and step.name is None and not step.args.keywords
+    if alone and len(values) == 1 and str(values[0]) in table():
+        return (
+            f"a list numbers its steps; to call this one `{name}`, write "
+            f"`{{{values[0]}: , as: {name}}}`"
+        )
     binary = _BINARY.match(name)
     if binary:
         left, operator, right = binary.groups()

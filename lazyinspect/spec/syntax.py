@@ -75,6 +75,8 @@ def _told(said: str, mark: Mark | None, start: Mark | None) -> tuple[str, Mark |
     if start is not None and "could not find expected ':'" in said:
         help = "write it, or indent the line further if it belongs to the one above"
         return "a `:` is missing after this key", start, help
+    if "flow node" in said and here == ",":
+        return "a value is missing before this comma", mark, "write it, or remove the comma"
     if here in ("]", "}"):
         return f"this `{here}` closes nothing", mark, "remove it"
     if "expected" in said and "block" in said:
@@ -87,6 +89,8 @@ def _told(said: str, mark: Mark | None, start: Mark | None) -> tuple[str, Mark |
             return "the indentation of this line fits nothing above it", mark, help
         if ", " in line and "- " in line:
             help = "put braces around a step with further keys: - {LazyConv2d: [16, 3], as: x}"
+            if not re.match(r",\s*\w+\s*:", line[mark.column - 1 :]):
+                help = "every step of a list has a line and a dash of its own"
             return "more follows here after the value has ended", mark, help
     return said, mark, "check the indentation and the brackets above this place"
 
