@@ -55,7 +55,16 @@ def test_what_is_no_device_of_ours_is_refused(name: str) -> None:
 
 def test_a_word_that_torch_does_not_know_is_a_wrong_command_line() -> None:
     with pytest.raises(SpecError, match="cpu, cuda, cuda:1, mps, xpu, meta or auto"):
-        resolve_device("gpu")
+        resolve_device("warp")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("gpu", "cuda"), ("gpu:1", "cuda:1"), ("0", "cuda:0"), ("CPU", "cpu")]
+)
+def test_a_device_is_known_by_its_other_names(name: str, meant: str) -> None:
+    with pytest.raises(SpecError, match=f"did you mean `{meant}`") as caught:
+        resolve_device(name)
+    assert caught.value.problems[0].code == "unknown-device"
 
 
 def test_the_processor_has_a_name() -> None:
