@@ -49,10 +49,14 @@ def network_ties(spec: Spec, call: Call) -> tuple[Tie, ...]:
                 )
             )
         elif source is None:
-            problems.append(Problem(
-                    "tie-mismatch", f"`{tie.path}` is tied to itself", tie.mark,
+            problems.append(
+                Problem(
+                    "tie-mismatch",
+                    f"`{tie.path}` is tied to itself",
+                    tie.mark,
                     help="leave out one of the ties that lead back to it",
-                ))
+                )
+            )
         if source is not None:
             found[tie.path] = Tie(tie.path, source, tie.mark)
     if problems:

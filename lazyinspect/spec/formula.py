@@ -357,9 +357,7 @@ def _call(
     name = node.func.id
     keywords = [keyword.arg for keyword in node.keywords]
     if keywords and (name != "divisible" or keywords != ["d"]):
-        raise fail(
-            f"`{name}` takes no keyword arguments", "give its arguments by position"
-        )
+        raise fail(f"`{name}` takes no keyword arguments", "give its arguments by position")
     arguments = [_compile(argument, names, indent) for argument in node.args]
     arguments += [_compile(keyword.value, names, indent) for keyword in node.keywords]
     if name == "shape":
