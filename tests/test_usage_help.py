@@ -18,7 +18,10 @@ from lazyinspect import cli
         ("'my net.yml'", "lazyinspect run 'my net.yml'"),
         ("help", "lazyinspect --help"),
         ("run net.yaml --width=3", "a parameter of the spec is set with --set width=3"),
-        ("run net.yaml --num-classes 3", "a parameter of the spec is set with --set num_classes=VALUE"),
+        (
+            "run net.yaml --num-classes 3",
+            "a parameter of the spec is set with --set num_classes=VALUE",
+        ),
         ("run net.yaml --set width 3", "--set width=3"),
     ],
 )  # fmt: skip
