@@ -296,6 +296,8 @@ def _op(name: str, row: Op | LazyOp) -> Schema:
     if positional:
         forms.append(_kinds(positional[0]))
         items = [_kinds(p) for p in positional]
+        # as in torch, sizes may also come as one list: reshape: [[1, 8]]
+        items += [{"type": "array", "items": _kinds(p)} for p in positional if p.variadic]
         array: Schema = {
             "type": "array",
             "items": {"anyOf": [*_unique(items), _keywords(signature)]},

@@ -47,6 +47,13 @@ def test_schema_knows_every_op_of_the_table() -> None:
     assert set(table()) <= set(known)
 
 
+@pytest.mark.parametrize("sizes", ["[1, 8]", "[[1, 8]]", "[[$n, 8]]"])
+@pytest.mark.parametrize("function", ["reshape", "permute", "expand"])
+def test_schema_takes_sizes_one_by_one_and_as_one_list(function: str, sizes: str) -> None:
+    assert not errors(f"layers: [{{{function}: {sizes}}}]")
+    assert errors(f"layers: [{{{function}: [[a]]}}]")
+
+
 @pytest.mark.parametrize(
     "text",
     [
