@@ -152,6 +152,21 @@ def test_a_resolved_config_is_the_lazy_network_under_one_seed(name: str) -> None
     assert_same_network(given, resolved(given, "inline")[1])
 
 
+@pytest.mark.parametrize(("name", "variant"), every_config())
+def test_every_variant_resolved_builds_to_the_names_and_shapes_of_the_lazy_network(
+    name: str, variant: str | None
+) -> None:
+    """On the meta device, where 405 billion parameters take no memory."""
+    spec, plan = config(name, variant)
+    given = Subject(plan, spec)
+    again = resolved(given, "blocks")[1]
+    explicit = build(again.plan, device="meta")
+    assert not any(isinstance(module, lazy.LazyMixin) for module in explicit.modules())
+    networks = (materialised(plan, device="meta"), explicit)
+    old, new = ([(k, t.shape) for k, t in n.state_dict().items()] for n in networks)
+    assert old == new
+
+
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_resolved_case_computes_the_same(case: Path) -> None:
     given = subject(case.read_text(encoding="utf-8"))
