@@ -80,7 +80,17 @@ def compare(a: str | Spec, b: str | Spec, load: Load, options: Options) -> Itera
         LazyinspectError: an operand cannot be read, or a network does not plan.
     """
     one, other = _sides(a, b, load, options)
-    yield from paired(one, other)
+    yield from paired(_beside(one, other), _beside(other, one))
+
+
+def _beside(side: Side, other: Side) -> Side:
+    """The side; beside a spec without variants, what `run` plans of it where none is named."""
+    alone = other.networks.get(None) if len(other.networks) == 1 else None
+    if alone is None or alone.spec is None or other.plain is not None or side.plain is None:
+        return side
+    if None not in side.networks and len(side.networks) == 1:
+        return side  # named, or the only one
+    return replace(side, networks={None: side.plain})
 
 
 def compare_with(path: str, revision: str, load: Load, options: Options) -> Iterator[Comparison]:
@@ -155,10 +165,6 @@ def paired(a: Side, b: Side) -> Iterator[Comparison]:
         return
     if a.networks and b.networks and not a.networks.keys() & b.networks.keys():
         one, many = (a, b) if len(a.networks) < len(b.networks) else (b, a)
-        if set(one.networks) == {None} and many.plain is not None:
-            plain = replace(many, networks={None: many.plain})
-            yield from paired(*((one, plain) if one is a else (plain, one)))
-            return
         names = " ".join(str(name) for name in many.networks if name is not None)
         raise SpecError(
             Problem(

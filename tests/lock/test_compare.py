@@ -151,6 +151,13 @@ def test_a_spec_and_its_resolved_form_differ_in_words_alone(
     assert "type LazyConv2d -> Conv2d" in capsys.readouterr().out
 
 
+def test_beside_a_spec_without_variants_stands_what_run_plans() -> None:
+    write("many.yaml", NET + "params: {w: 1}\nvariants: {big: {w: 2}}\n")
+    write("one.yaml", NET)
+    assert lazyinspect.diff("many.yaml", "one.yaml") == ()
+    assert lazyinspect.diff("one.yaml", "many.yaml") == ()
+
+
 @pytest.mark.parametrize(
     ("a", "b", "code"),
     [
