@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
 from inspect import signature
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
@@ -15,6 +15,7 @@ from lazyinspect import lazy
 from lazyinspect.errors import NetworkError, Problem
 from lazyinspect.lazy.tensors import is_uninitialised
 from lazyinspect.network.classes import layer_class
+from lazyinspect.network.draws import Draws
 from lazyinspect.network.graph import Graph, Sequential, link
 from lazyinspect.network.program import compile_graph
 from lazyinspect.network.zeros import ZeroInitialised
@@ -38,6 +39,10 @@ class Plan(Protocol):
 def build(plan: Plan, *, device: torch.device | str = "cpu", init: Init = "default") -> nn.Module:
     """The network in its lazy form: what is declared ``LazyX`` materialises at the first forward.
 
+    Under one seed its weights are then those of the same network with all sizes given. What the
+    first forward itself gives is for its shapes alone: a tied layer may run before the layer that
+    draws the values of both.
+
     Args:
         device: where parameters are, and will be, allocated.
         init: ``default`` draws torch's own initialisation; ``zeros`` leaves it out, for the
@@ -53,24 +58,8 @@ def build(plan: Plan, *, device: torch.device | str = "cpu", init: Init = "defau
         network = builder.graph(plan.root, root=True)
         # eager parameters first: a lazy one that several share is theirs before the others follow
         for tied in sorted(plan.ties, key=lambda tied: _is_lazy(network, tied.path)):
-            tie(network, tied)
+            builder.tie(network, tied, drawn=init == "default")
     return network
-
-
-def tie(network: nn.Module, tied: tree.Tie) -> None:
-    """Make ``tied.path`` and ``tied.source`` one Parameter object.
-
-    Of a lazy and an eager layer the eager one's object serves both: it has its shape, and a lazy
-    layer accepts an initialised parameter, while an eager one cannot wait for a shape.
-    """
-    source_owner, source_name = _owner(network, tied.source)
-    path_owner, path_name = _owner(network, tied.path)
-    source = source_owner.get_parameter(source_name)
-    replaced = path_owner.get_parameter(path_name)
-    if is_uninitialised(source) and not is_uninitialised(replaced):
-        setattr(source_owner, source_name, replaced)
-    else:
-        setattr(path_owner, path_name, source)
 
 
 def _is_lazy(network: nn.Module, path: str) -> bool:
@@ -89,6 +78,9 @@ class _Builder:
         self.dtype = dtype
         self.pending: list[tuple[Graph, list[tuple[str, ...]]]] = []
         """Graphs of the scope in hand, with the modules they use and do not own."""
+        self.draws = Draws(device)
+        self.leaves: dict[nn.Module, tree.Leaf] = {}
+        """What each lazy module is made of."""
 
     def graph(self, graph: tree.Graph, *, root: bool = False) -> nn.Module:
         scope = graph.is_block or root
@@ -101,6 +93,32 @@ class _Builder:
                 link(user, tuple(zip(owners, names, strict=True)))
             self.pending = outer
         return built
+
+    def tie(self, network: nn.Module, tied: tree.Tie, *, drawn: bool) -> None:
+        """Make ``tied.path`` and ``tied.source`` one Parameter object, with the source's values.
+
+        Of a lazy and an eager layer the eager one's object serves both: it has its shape, and a
+        lazy layer accepts an initialised parameter, while an eager one cannot wait for a shape.
+        """
+        source_owner, source_name = _owner(network, tied.source)
+        path_owner, path_name = _owner(network, tied.path)
+        source = source_owner.get_parameter(source_name)
+        replaced = path_owner.get_parameter(path_name)
+        if is_uninitialised(source) and not is_uninitialised(replaced):
+            setattr(source_owner, source_name, replaced)
+        else:
+            setattr(path_owner, path_name, source)
+        if drawn:
+            if not is_uninitialised(replaced):
+                self.draws.leave(replaced)
+            self._draw_tied(source_owner, {source_name})
+            self._draw_tied(path_owner, set())
+
+    def _draw_tied(self, owner: nn.Module, names: set[str]) -> None:
+        leaf = self.leaves.get(owner)
+        if leaf is not None:
+            cls = layer_class(leaf.become or leaf.type, leaf.mark)
+            self.draws.draw_in_turn(owner, partial(self._construct, cls, leaf.args), names)
 
     def _container(self, graph: tree.Graph, root: bool) -> nn.Module:
         modules: dict[str, nn.Module] = {}
@@ -141,8 +159,10 @@ class _Builder:
         cls = layer_class(leaf.declared, leaf.mark)
         try:
             if not issubclass(cls, lazy.LazyMixin):
-                return self._construct(cls, leaf.args)
+                return self.draws.made(partial(self._construct, cls, leaf.args))
             module: Any = self._construct(cls, leaf.given)
+            self.draws.lazy_seen = True
+            self.leaves[module] = leaf
             if leaf.become is not None:
                 module.cls_to_become = layer_class(leaf.become, leaf.mark)
             return cast(nn.Module, module)

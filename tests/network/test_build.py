@@ -108,12 +108,62 @@ tie: {{a.weight: b.weight}}
     )
     x = torch.randn(2, 4)
     with torch.no_grad():
+        net(x)
         out = net(x)
     assert net.a.weight is net.b.weight
     assert net.a.weight.shape == (5, 4) and net.a.bias is not net.b.bias
     assert not find_lazy(net)
     assert net.a.weight.abs().sum() > 0
     assert torch.allclose(out, 2 * x @ net.a.weight.T + net.a.bias + net.b.bias, atol=1e-6)
+
+
+@pytest.mark.parametrize("before", ["Linear: [4, 4]", "LazyLinear: 4"])
+@pytest.mark.parametrize("path, source", TIED.values(), ids=TIED)
+@pytest.mark.parametrize("first", ["path", "source"])
+def test_tied_layers_draw_as_they_do_with_all_sizes_given(
+    path: str, source: str, first: str, before: str
+) -> None:
+    def weights(before: str, path: str, source: str) -> dict[str, torch.Tensor]:
+        one, two = ("a", "b") if first == "path" else ("b", "a")
+        steps = {"a": path, "b": source}
+        text = f"""
+input: [2, 4]
+layers:
+  start: {{{before}}}
+  {one}: {{{steps[one]}, from: start}}
+  {two}: {{{steps[two]}, from: start}}
+  sum: {{add: [a, b]}}
+  end: {{Linear: [5, 3]}}
+tie: {{a.weight: b.weight}}
+"""
+        torch.manual_seed(5)
+        net = build(plan_of(text))
+        with torch.no_grad():
+            net(torch.ones(2, 4))
+        assert not find_lazy(net)
+        assert not any(module._forward_pre_hooks for module in net.modules())
+        return net.state_dict()
+
+    mixed = weights(before, path, source)
+    given = weights("Linear: [4, 4]", *TIED["eager to eager"])
+    assert list(mixed) == list(given)
+    for name, tensor in given.items():
+        assert torch.equal(tensor, mixed[name]), name
+
+
+def test_a_layer_with_sizes_given_draws_in_its_turn_among_lazy_ones() -> None:
+    text = "input: [2, 3, 8, 8]\nlayers: [{}, {}, Conv2d: [4, 4, 3], {}, Flatten, Linear: [16, 2]]"
+    lazy_ones = ("LazyConv2d: [4, 3]", "LazyBatchNorm2d", "LazyConv2d: [4, 3]")
+    eager = ("Conv2d: [3, 4, 3]", "BatchNorm2d: 4", "Conv2d: [4, 4, 3]")
+    drawn = []
+    for steps in (lazy_ones, eager):
+        torch.manual_seed(3)
+        net = build(plan_of(text.format(*steps)))
+        net.eval()(torch.zeros(2, 3, 8, 8))
+        drawn.append((net.state_dict(), torch.get_rng_state()))
+    (one, after_one), (two, after_two) = drawn
+    assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+    assert torch.equal(after_one, after_two)
 
 
 def test_tied_eager_layers_share_the_values_of_the_source() -> None:
