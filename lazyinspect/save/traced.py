@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 from torch.fx import traceback
+from torch.utils._pytree import tree_leaves
 
 from lazyinspect.errors import Mark, Problem, SpecError
 from lazyinspect.export import Subject
@@ -47,16 +49,77 @@ def trace(network: nn.Module, subject: Subject, trace_by: Plan | None) -> Export
         _traced(network, subject.plan, is_open=False)
     except Exception:
         raise refusal from None
-    (problem,) = refusal.problems
-    raise SpecError(
-        replace(
-            problem,
-            message="the batch cannot be left open: something in the network computes with its "
-            "size in Python",
-            help="--fixed-batch exports it for the planned batch alone",
-            notes=(_said(first),),
-        )
-    )
+    what = "the batch cannot be left open: torch.export fixes its size in"
+    path = _fixing_step(network, trace_by)
+    (problem,) = refused(network, subject, what, first, path).problems
+    raise SpecError(replace(problem, help="--fixed-batch exports it for the planned batch alone"))
+
+
+def _fixing_step(network: nn.Module, plan: Plan) -> str:
+    """Path of the step after which an open batch is one number; empty where none shows it."""
+    watch = _Watch()
+    handles = []
+    graphs = []
+    for name, module in network.named_modules():
+        if isinstance(module, Graph):
+            module._observer = _Watched(watch, name)
+            graphs.append(module)
+        elif not isinstance(module, nn.Sequential):
+            handles.append(module.register_forward_pre_hook(watch.before, with_kwargs=True))
+            handles.append(module.register_forward_hook(partial(watch.after, name)))
+    try:
+        _traced(network, plan, is_open=True)
+    except Exception:
+        pass  # it is expected to: what was seen until then is the answer
+    finally:
+        for handle in handles:
+            handle.remove()
+        for graph in graphs:
+            graph._observer = None
+    return watch.path
+
+
+class _Watch:
+    """Looks after each step whether the sizes that were open still are."""
+
+    def __init__(self) -> None:
+        self.open: list[Any] = []
+        self.path = ""
+
+    def before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self.see((args, kwargs))
+
+    def after(self, path: str, module: nn.Module, args: Any, output: Any) -> None:
+        self.judge(path)
+
+    def see(self, values: Any) -> None:
+        """Keep the open sizes of the tensors among them."""
+        for value in tree_leaves(values):
+            if isinstance(value, torch.Tensor):
+                shape: Any = value.shape
+                sizes = (size for size in shape if isinstance(size, torch.SymInt))
+                self.open += [size for size in sizes if size.node.maybe_as_int() is None]
+
+    def judge(self, path: str) -> None:
+        """The first step after which one of them is a number is the one that fixed it."""
+        if not self.path and any(size.node.maybe_as_int() is not None for size in self.open):
+            self.path = path
+
+
+class _Watched:
+    """An observer of a graph: functions are steps too."""
+
+    def __init__(self, watch: _Watch, path: str) -> None:
+        self.watch = watch
+        self.path = path
+        self.steps: list[str] = []
+
+    def enter(self, step: str, operands: tuple[Any, ...]) -> None:
+        self.steps.append(step)
+        self.watch.see(operands)
+
+    def exit(self, value: Any) -> None:
+        self.watch.judge(f"{self.path}.{self.steps.pop()}".lstrip("."))
 
 
 def _traced(network: nn.Module, plan: Plan, *, is_open: bool) -> ExportedProgram:

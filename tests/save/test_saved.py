@@ -285,9 +285,13 @@ def test_a_class_that_cannot_be_traced_is_named_with_its_line(
             "input: [1, 8, 4, 4]\nlayers:\n  a: ReLU\n  b: CrossMapLRN2d: 3\n".replace(
                 "b: CrossMapLRN2d: 3", "b: {CrossMapLRN2d: 3}"
             ),
-            "the batch cannot be left open: something in the network computes with its size in "
-            "Python",
-            None,
+            "the batch cannot be left open: torch.export fixes its size in `CrossMapLRN2d`",
+            4,
+        ),
+        (
+            "input: [1, 8, 4, 4]\nlayers:\n  - ReLU\n  - [CrossMapLRN2d: 3]\n",
+            "the batch cannot be left open: torch.export fixes its size in `CrossMapLRN2d`",
+            4,
         ),
     ],
 )
