@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union, overload
 
 from lazyinspect import limits
 from lazyinspect.codes import error_of
@@ -33,8 +33,10 @@ from lazyinspect.spec.structure import STRUCTURE_OPS, StructureOp
 
 if TYPE_CHECKING:
     from torch import nn
+    from typing_extensions import Unpack
 
     from lazyinspect.drift import CheckReport, Comparison, Drift, Locked
+    from lazyinspect.export.asked import Asked, BinaryFormat, TextFormat
     from lazyinspect.lock.networks import Options
     from lazyinspect.probe.calls import Calls
 
@@ -461,6 +463,12 @@ def _lock_options(allow: Sequence[str], **besides: Any) -> Options:
     return Options(allow=tuple(allow), **given)
 
 
+@overload
+def export(spec: Source, *, to: TextFormat = "resolved", **asked: Unpack[Asked]) -> str: ...
+@overload
+def export(spec: Source, *, to: BinaryFormat, **asked: Unpack[Asked]) -> bytes: ...
+@overload
+def export(spec: Source, *, to: str, **asked: Unpack[Asked]) -> str | bytes: ...
 def export(
     spec: Source,
     *,

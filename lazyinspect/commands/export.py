@@ -80,7 +80,7 @@ def export(
         require_ours(file)
     # a class of the user's own may print: the export is alone on standard output
     with redirect_stdout(sys.stderr):
-        written = api.export(
+        written = api.export(  # type: ignore[call-overload, misc]  # the verb checks the layout
             spec,
             to=to_,
             variant=variant,
@@ -88,7 +88,7 @@ def export(
             input=options.shapes(input_ or ()),
             batch=batch,
             allow=tuple(allow or ()),
-            layout=layout,  # type: ignore[arg-type]  # the verb checks it
+            layout=layout,
             lazy=lazy,
             depth=depth,
             seed=seed,

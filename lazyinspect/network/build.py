@@ -81,6 +81,8 @@ class _Builder:
         self.draws = Draws(device)
         self.leaves: dict[nn.Module, tree.Leaf] = {}
         """What each lazy module is made of."""
+        self.tied: dict[nn.Module, set[str]] = {}
+        """Lazy modules with tied parameters, and which of these have the values that it draws."""
 
     def graph(self, graph: tree.Graph, *, root: bool = False) -> nn.Module:
         scope = graph.is_block or root
@@ -116,7 +118,10 @@ class _Builder:
 
     def _draw_tied(self, owner: nn.Module, names: set[str]) -> None:
         leaf = self.leaves.get(owner)
-        if leaf is not None:
+        if owner in self.tied:
+            self.tied[owner] |= names
+        elif leaf is not None:
+            self.tied[owner] = names
             cls = layer_class(leaf.become or leaf.type, leaf.mark)
             self.draws.draw_in_turn(owner, partial(self._construct, cls, leaf.args), names)
 

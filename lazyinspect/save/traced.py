@@ -197,8 +197,10 @@ def refused(
     notes = (_said(error),)
     if not rows:
         return SpecError(Problem("cannot-export", f"{what} the network", notes=notes))
-    place = rows[0].place
-    mark = Mark(subject.spec.source, place.line, place.column)
+    declared, place = rows[0].declared, rows[0].place
+    line = subject.spec.source.lines[place.line - 1]
+    length = len(declared) if line.startswith(declared, place.column - 1) else 1
+    mark = Mark(subject.spec.source, place.line, place.column, length)
     return SpecError(Problem("cannot-export", f"{what} `{rows[0].type}`", mark, notes=notes))
 
 

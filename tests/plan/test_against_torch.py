@@ -139,13 +139,24 @@ def test_a_token_planned_for_one_sample_is_expanded_over_a_batch() -> None:
 
 
 def test_one_eager_parameter_serves_all_the_lazy_ones_tied_to_it() -> None:
-    text = (
-        "input: [1, 4]\n"
-        "layers: {a: {LazyLinear: 4}, b: {LazyLinear: 4}, p: {Parameter: [4, 4, {fill: 2.0}]},"
-        " m: {matmul: [b, p]}}\n"
-        "tie: {b.weight: a.weight, p: a.weight}\n"
-    )
-    network = materialised(plan_of(text), device="cpu")
-    a, b, p = (network.get_parameter(name) for name in ("a.weight", "b.weight", "p"))
-    assert a is b is p
-    assert p.eq(2.0).all()
+    def parameters(layer: str) -> dict[str, torch.nn.Parameter]:
+        text = (
+            "input: [1, 4]\n"
+            f"layers: {{a: {{{layer}}}, b: {{{layer}}}, p: {{Parameter: [4, 4, {{fill: 2.0}}]}},"
+            " m: {matmul: [b, p]}, end: {Linear: [4, 2]}}\n"
+            "tie: {b.weight: a.weight, p: a.weight}\n"
+        )
+        torch.manual_seed(0)
+        network = materialised(plan_of(text), device="cpu")
+        a, b, p = (network.get_parameter(name) for name in ("a.weight", "b.weight", "p"))
+        assert a is b is p
+        return dict(network.named_parameters())
+
+    for lazy, given in (
+        ("LazyLinear: 4", "Linear: [4, 4]"),
+        ("LazyLinear: [4, false]", "Linear: [4, 4, false]"),
+    ):
+        found, expected = parameters(lazy), parameters(given)
+        assert found.keys() == expected.keys()
+        # the values are the source's, as where all sizes are given, not the fill of the path
+        assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
