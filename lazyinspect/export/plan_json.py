@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from lazyinspect.export.flow import Node, Read, flow
 from lazyinspect.export.subject import Subject
+from lazyinspect.plan.flow import Node, Read, flow
 from lazyinspect.plan.plan import Plan
 from lazyinspect.plan.rows import state_dict
 from lazyinspect.report import NamedTensor, Place
