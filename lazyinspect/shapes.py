@@ -1,7 +1,7 @@
 """Tensor types and the integer arithmetic on sizes that the op table uses. No torch here.
 
-Sizes are ints today. The rows of the op table touch them only through the operators
-``+ - * // %``, comparisons and the helpers below, so that a symbolic size can replace them.
+A size is an int, or a ``sizes.Size``: an int with the formula that it comes from. The rows of the
+op table touch them only through the operators ``+ - * // %``, comparisons and the helpers below.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def shape_problem(shape: Shape) -> str | None:
         return f"has {len(shape):,} dimensions, and a tensor at most {limits.DIMS}"
     elements = 1
     for size in shape:
+        if type(size) is not int:
+            continue  # of a formula no size is too large: for which it is, nobody asks
         if size > limits.INTEGER:
             return "has a size above 2^53"
         if size:  # torch multiplies the others even where one is 0
@@ -79,6 +81,44 @@ def shape_problem(shape: Shape) -> str | None:
     if elements > limits.ELEMENTS:
         return "has more than 2^63 - 1 elements"
     return None
+
+
+def whole(value: object) -> bool:
+    """Whether a value is an integer, with or without a formula, and no boolean."""
+    return type(value) is int or (isinstance(value, int) and type(value) is not bool)
+
+
+def largest(values: Iterable[int]) -> int:
+    """The largest, 0 for none; of formulas, a formula for all sizes."""
+    return _extreme(list(values), greatest=True)
+
+
+def smallest(values: Iterable[int]) -> int:
+    """The smallest, 0 for none; of formulas, a formula for all sizes."""
+    return _extreme(list(values), greatest=False)
+
+
+def _extreme(values: list[int], *, greatest: bool) -> int:
+    if all(type(value) is int for value in values):
+        return (max if greatest else min)(values, default=0)
+    from lazyinspect.sizes.size import extreme_of
+
+    return extreme_of(values, greatest=greatest)
+
+
+def concrete(size: int) -> int:
+    """A size that has to be a number from here on: a count of tensors, a part of a name."""
+    if type(size) is int:
+        return size
+    from lazyinspect.sizes.size import concrete as ended
+
+    return ended(size)
+
+
+def scaled(size: int, factor: float) -> int:
+    """``int(size * factor)``, as torch computes the sizes of what it rescales."""
+    result: int = (size * factor).__trunc__()
+    return result
 
 
 def format_shape(shape: Sequence[int]) -> str:
@@ -166,9 +206,12 @@ def broadcast(*shapes: Shape) -> Shape:
         offset = rank - len(shape)
         for index, size in enumerate(shape):
             have = result[offset + index]
-            if have == 1:
+            # numbers first: of a formula it is asked last whether it is 1
+            if type(size) is int and size == 1:
+                continue
+            if (type(have) is int and have == 1) or (size != have and have == 1):
                 result[offset + index] = size
-            elif size not in (1, have):
+            elif size != have and size != 1:
                 raise ShapeError(
                     "cannot broadcast "
                     + " and ".join(map(format_shape, shapes))
@@ -205,7 +248,7 @@ def promote(*values: Value) -> str:
             ranks[0 if value.shape else 1].append(value.dtype)
         elif isinstance(value, bool):
             ranks[2].append("bool")
-        elif isinstance(value, int):
+        elif whole(value):
             ranks[2].append("int64")
         elif isinstance(value, float):
             ranks[2].append("float32")

@@ -8,7 +8,7 @@ from lazyinspect import limits
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.plan.frame import Val
 from lazyinspect.plan.scope import Scope, evaluate
-from lazyinspect.shapes import TensorType, format_value
+from lazyinspect.shapes import TensorType, concrete, format_value, whole
 from lazyinspect.spec.formula import FormulaError, describe, parse_formula
 from lazyinspect.spec.model import Expr, StepSpec
 
@@ -16,7 +16,7 @@ from lazyinspect.spec.model import Expr, StepSpec
 def holds(condition: Expr, scope: Scope) -> bool:
     """Value of `if:`. Raises SpecError where it is neither a boolean nor a number."""
     value = evaluate(condition, scope)
-    if type(value) not in (bool, int, float):
+    if not isinstance(value, (bool, int, float)):
         raise SpecError(
             Problem(
                 "bad-condition",
@@ -45,7 +45,7 @@ def _meant(value: Any, scope: Scope) -> str:
 def count(repeat: Expr, scope: Scope) -> int:
     """Value of `repeat:`. Raises SpecError where it is no count of at most 100,000."""
     value = evaluate(repeat, scope)
-    if type(value) is not int or value < 0:
+    if not whole(value) or value < 0:
         raise SpecError(
             Problem(
                 "bad-repeat",
@@ -65,7 +65,7 @@ def count(repeat: Expr, scope: Scope) -> int:
                 help="put a repeated step into a block, and repeat that",
             )
         )
-    return value
+    return concrete(value)
 
 
 def unmet(step: StepSpec, value: Val, scope: Scope) -> Problem | None:

@@ -10,7 +10,7 @@ from lazyinspect.errors import Problem, SpecError
 from lazyinspect.plan.parameters import frozen
 from lazyinspect.plan.scope import Scope, evaluate
 from lazyinspect.plan.tree import Call, InputType, Leaf
-from lazyinspect.shapes import TensorType, shape_problem
+from lazyinspect.shapes import TensorType, shape_problem, whole
 from lazyinspect.spec.formula import describe
 from lazyinspect.spec.model import Expr, Spec
 from lazyinspect.spec.names import did_you_mean, listed
@@ -92,19 +92,19 @@ def _input(
         shape = (batch, *shape[1:])
     sizes = shape if isinstance(shape, tuple) else (shape,)
     for place, size in enumerate(sizes):
-        if isinstance(shape, tuple) and type(size) is int and size >= 0:
+        if isinstance(shape, tuple) and whole(size) and size >= 0:
             continue
         mark = None if written is None else written.mark
         if written is not None and isinstance(written.value, tuple) and isinstance(shape, tuple):
             mark = written.value[place].mark
-        whole = type(size) is float and size.is_integer() and size >= 0
+        integral = type(size) is float and size.is_integer() and size >= 0
         raise SpecError(
             Problem(
                 "bad-input",
                 f"a shape is a list of sizes, and that of `{name}` holds {describe(size)}",
                 mark,
                 help=f"write `{int(size)}`; in a formula, divide with `//`"
-                if whole
+                if integral
                 else _size_meant(size, place),
             )
         )

@@ -17,7 +17,7 @@ from lazyinspect.plan.resolve import Applied, Resolver
 from lazyinspect.plan.scope import Scope, evaluate_args
 from lazyinspect.plan.sources import Sourced, Walk
 from lazyinspect.plan.tree import Call, ParameterLeaf
-from lazyinspect.shapes import TensorType, shape_problem
+from lazyinspect.shapes import TensorType, shape_problem, whole
 from lazyinspect.spec.formula import describe
 from lazyinspect.spec.model import StepSpec
 
@@ -146,7 +146,7 @@ class Leaves:
         """
         flags = tuple(isinstance(v, Val) and v.parameter for v in sourced.positional)
         dim = keywords.get("dim", 1)
-        if not any(flags) or all(flags) or type(dim) is not int:
+        if not any(flags) or all(flags) or not whole(dim):
             return values, ()
         expanded = tuple(
             k
@@ -166,7 +166,7 @@ class Leaves:
         bound = _PARAMETER.bind(positional, keywords)
         shape = bound.get("shape", ())
         for place, size in enumerate(shape):
-            if type(size) is not int or size < 0:
+            if not whole(size) or size < 0:
                 raise ArgumentError(
                     f"takes sizes, and gets {describe(size)}",
                     argument=str(place),

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lazyinspect import limits
 from lazyinspect._version import __version__
@@ -43,6 +43,9 @@ from lazyinspect.report import (
 )
 from lazyinspect.shapes import tensors_of
 from lazyinspect.spec.model import Spec
+
+if TYPE_CHECKING:
+    from lazyinspect.sizes.size import Tracer
 
 MAX_EXPLAINED = 50_000
 """Steps of a network whose failures are looked into: it is planned once more for that."""
@@ -144,6 +147,7 @@ def make_plan(
     max_steps: int = limits.STEPS,
     insight: bool = True,
     memo: Memo | None = None,
+    tracer: Tracer | None = None,
 ) -> Plan:
     """Plan a spec.
 
@@ -159,6 +163,8 @@ def make_plan(
         insight: whether problems say more than what is wrong: where sizes come from, what works.
             Without, the spec is a trial of one that has been looked over by itself.
         memo: what other plans of this spec, dtype and ``allow`` have made, and will.
+        tracer: of sizes with formulas in ``input``: it is told what their values decide. Needs
+            a plan without ``insight`` and ``memo``, and to be active.
 
     Raises:
         SpecError: the spec or an argument is wrong.
@@ -171,13 +177,15 @@ def make_plan(
             raise error_of(problems)
     params = network_params(spec, variant, set or {})
     inputs = network_inputs(spec, params, input, batch, dtype)
-    resolver = Resolver(dtype, _fallback(dtype, tuple(allow)))
+    resolver = Resolver(dtype, _fallback(dtype, tuple(allow)), shared=tracer is None)
 
     def known(name: str, mark: Mark) -> None:
         if name not in FALLBACK_LAYERS and name not in allow:
             raise SpecError(unknown_op(name, mark, spec))
 
     planner = Planner(spec, resolver, known, max_steps, memo)
+    if tracer is not None:
+        tracer.place = lambda: planner.at
     with collector_paused():
         graph, call = planner.network(params, tuple((i.name, i.type) for i in inputs))
         if planner.problems and memo is not None:

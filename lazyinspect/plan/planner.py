@@ -72,6 +72,8 @@ class Planner:
     ) -> None:
         self.spec = spec
         self.problems: list[Problem] = []
+        self.at = spec.mark
+        """Of the step in hand."""
         self.budget = Budget(spec, max_steps)
         self.nodes = Nodes(spec, resolver, known, self, memo)
         self._elsewhere = Elsewhere(spec)
@@ -186,6 +188,7 @@ class Planner:
         self.budget.enter(layers.mark)
         for step in layers.steps:
             self.budget.look(step.mark, 1 + self.budget.extra(step))
+            self.at = step.mark
             try:
                 if step.op == "splice":
                     self._splice(step, walk)

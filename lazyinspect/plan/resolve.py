@@ -54,11 +54,15 @@ class Resolver:
         dtype: of the parameters.
         fallback: plans a class without a row, as ``fallback(name, positional, keywords, values,
             named)``; raises OpError. None where no such class may be used.
+        shared: whether to take layers that other plans have resolved, and let them have its own.
     """
 
-    def __init__(self, dtype: str, fallback: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self, dtype: str, fallback: Callable[..., Any] | None = None, *, shared: bool = True
+    ) -> None:
         self.dtype = dtype
         self.fallback = fallback
+        self.shared = shared
         self.tables = False
         """Whether an op was resolved that takes indices of a table."""
         self._layers: dict[Any, Applied] = {}
@@ -93,7 +97,7 @@ class Resolver:
                     name, same.type, same.given, same.args, same.weights, mark, become, same.op
                 )
                 return Applied(leaf, known.output, known.macs)
-            applied = self._known(key, mark)
+            applied = self._known(key, mark) if self.shared else None
             if applied is not None:
                 self._layers[key] = applied
                 return applied
@@ -101,7 +105,7 @@ class Resolver:
         if key is not None:
             self._layers[key] = applied
             node = applied.node
-            if type(node) is Leaf and node.op is not None:
+            if self.shared and type(node) is Leaf and node.op is not None:
                 layer = KnownLayer(
                     table()[name], node.op, node.given, node.args, node.weights, applied.output,
                     applied.macs,

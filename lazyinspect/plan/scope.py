@@ -9,7 +9,7 @@ from typing import Any
 from lazyinspect import limits
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.plan.frame import POISON, Skip
-from lazyinspect.shapes import TensorType, format_value
+from lazyinspect.shapes import TensorType, concrete, format_value, whole
 from lazyinspect.spec.formula import Formula, FormulaError, describe
 from lazyinspect.spec.model import OPEN, ArgsExpr, Expr, LayerExpr, ParamSpec, Template
 from lazyinspect.spec.names import did_you_mean, listed
@@ -194,7 +194,7 @@ def evaluate_name(name: str | Template, scope: Scope, expr_mark: Any) -> str:
             value = part.program(scope)
         except FormulaError as error:
             raise SpecError(Problem("formula", error.message, expr_mark, help=error.help)) from None
-        if type(value) is not int and type(value) is not str:
+        if not whole(value) and type(value) is not str:
             raise SpecError(
                 Problem(
                     "bad-name",
@@ -203,7 +203,7 @@ def evaluate_name(name: str | Template, scope: Scope, expr_mark: Any) -> str:
                     help="divide with `//`" if type(value) is float else "",
                 )
             )
-        parts.append(str(value))
+        parts.append(value if isinstance(value, str) else str(concrete(value)))
     return "".join(parts)
 
 
@@ -219,7 +219,7 @@ _CHECKS: dict[str, tuple[str, tuple[type, ...]]] = {
 def type_problem(required: str, value: Any) -> str | None:
     """Why ``value`` is not of a required parameter's type; None where it is."""
     wanted, types = _CHECKS[required]
-    if type(value) in types:
+    if type(value) in types or (int in types and whole(value)):
         return None
     return f"takes {wanted}, and gets {describe(value)}"
 

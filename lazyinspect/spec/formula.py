@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from lazyinspect import limits
+from lazyinspect.shapes import whole
 from lazyinspect.spec.functions import APPLY, ARITY
 from lazyinspect.spec.mistyped import attribute_help, operator_help, syntax_help
 
@@ -262,7 +263,7 @@ def _name(name: str, fail: Callable[..., FormulaError]) -> Program:
 
 
 def _number(value: Any, sign: str, fail: Callable[..., FormulaError]) -> Any:
-    if type(value) is not int and type(value) is not float:
+    if not whole(value) and not isinstance(value, float):
         raise fail(f"`{sign}` takes numbers, and gets {describe(value)}")
     return value
 
@@ -393,7 +394,7 @@ def _call(
 def _shape(argument: Program, fail: Callable[..., FormulaError]) -> Program:
     def run(scope: Scope) -> int:
         dim = argument(scope)
-        if type(dim) is not int:
+        if not whole(dim):
             raise fail(f"`shape` takes an integer, and gets {describe(dim)}")
         try:
             return scope.shape(dim)

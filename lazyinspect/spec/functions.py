@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from lazyinspect.shapes import largest, smallest
+
 
 def divisible(value: float, d: int = 8) -> int:
     """``value`` rounded to a multiple of ``d``, never below 90% of it, at least ``d``.
@@ -28,11 +30,27 @@ def rounded(value: float, *digits: int) -> float:
     return round(value, *digits)
 
 
+def integer(value: float) -> int:
+    """``int``: the number without what is behind its point."""
+    result: int = value.__trunc__()
+    return result
+
+
+def _least(*values: float) -> float:
+    whole = [value for value in values if isinstance(value, int)]
+    return smallest(whole) if len(whole) == len(values) else min(values)
+
+
+def _greatest(*values: float) -> float:
+    whole = [value for value in values if isinstance(value, int)]
+    return largest(whole) if len(whole) == len(values) else max(values)
+
+
 APPLY: dict[str, Callable[..., Any]] = {
-    "min": min,
-    "max": max,
+    "min": _least,
+    "max": _greatest,
     "round": rounded,
-    "int": int,
+    "int": integer,
     "ceil": math.ceil,
     "floor": math.floor,
     "abs": abs,

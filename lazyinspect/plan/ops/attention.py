@@ -214,9 +214,8 @@ def _attention_macs(
     batch, length = _lengths(query, a.batch_first)
     _, source = _lengths(key, a.batch_first)
     keys = source + a.add_bias_kv + a.add_zero_attn
-    return int(
-        _products(size, batch, length, source, keys) + size * batch * source * sum(_widths(a))
-    )
+    given: int = size * batch * source * sum(_widths(a))
+    return _products(size, batch, length, source, keys) + given
 
 
 def _attention_infer(
@@ -325,7 +324,8 @@ def _decoder_layer_weights(a: Args) -> tuple[Weight, ...]:
 
 
 def _feed_forward(a: Args, x: TensorType) -> int:
-    return 2 * prod(x.shape[:-1]) * int(a.d_model * a.dim_feedforward)
+    macs: int = 2 * prod(x.shape[:-1]) * (a.d_model * a.dim_feedforward)
+    return macs
 
 
 def _inner_attention(a: Args, x: TensorType, memory: TensorType) -> int:
@@ -452,13 +452,13 @@ def _decoder(a: Args, tgt: Value, memory: Value, *rest: Value) -> Value:
 def _encoder_macs(a: Args, src: TensorType, *rest: Value) -> int | None:
     norm = _norm_macs(a.norm, src)
     each = _encoder_layer_macs(_arguments(a.encoder_layer), src)
-    return None if norm is None else int(a.num_layers * each) + norm
+    return None if norm is None else a.num_layers * each + norm
 
 
 def _decoder_macs(a: Args, tgt: TensorType, memory: TensorType, *rest: Value) -> int | None:
     norm = _norm_macs(a.norm, tgt)
     each = _decoder_layer_macs(_arguments(a.decoder_layer), tgt, memory)
-    return None if norm is None else int(a.num_layers * each) + norm
+    return None if norm is None else a.num_layers * each + norm
 
 
 # --- Transformer

@@ -36,7 +36,8 @@ def linear_weights(a: Args) -> tuple[Weight, ...]:
 
 
 def _linear_macs(a: Args, x: TensorType) -> int:
-    return prod(x.shape) * int(a.out_features)
+    macs: int = prod(x.shape) * a.out_features
+    return macs
 
 
 def _linear_infer(a: Args, x: Value) -> Mapping[str, Any]:
@@ -73,7 +74,8 @@ def _bilinear_macs(a: Args, x1: TensorType, x2: TensorType) -> int:
     # FlopCounterMode has no formula for aten._trilinear and says 0. These are the two products
     # that it stands for, x1 with the weight and their result with x2, as the counter counts them
     # in einsum("bi,oij,bj->bo").
-    return prod(x1.shape[:-1]) * int(a.out_features * (a.in1_features + 1) * a.in2_features)
+    macs: int = prod(x1.shape[:-1]) * (a.out_features * (a.in1_features + 1) * a.in2_features)
+    return macs
 
 
 def _bilinear_infer(a: Args, x1: Value, x2: Value) -> Mapping[str, Any]:

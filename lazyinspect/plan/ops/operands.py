@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lazyinspect.errors import ArgumentError, ShapeError
-from lazyinspect.shapes import Shape, TensorType, Value, dim_index, format_value, is_complex
+from lazyinspect.shapes import Shape, TensorType, Value, dim_index, format_value, is_complex, whole
 
 _REAL_OF = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
 
@@ -50,14 +50,14 @@ def integers(value: Any, argument: str) -> tuple[int, ...]:
     Raises:
         ArgumentError: nothing was given, or something other than integers.
     """
-    if type(value) is int:
+    if whole(value):
         return (value,)
     if len(value) == 1 and isinstance(value[0], tuple):
         value = value[0]
     elif not value:
         raise ArgumentError(f"needs `{argument}`", argument=argument)
     for item in value:
-        if type(item) is not int:
+        if not whole(item):
             raise ArgumentError(
                 f"`{argument}` takes integers, and gets {_show(item)}", argument=argument
             )

@@ -13,7 +13,18 @@ from typing import TypeAlias
 from lazyinspect.errors import ArgumentError, ShapeError
 from lazyinspect.plan.ops.base import Args, Op, channels, require_at_least, require_floats
 from lazyinspect.plan.ops.operands import tensor
-from lazyinspect.shapes import Shape, TensorType, Value, is_float, is_integer, ntuple, windows
+from lazyinspect.shapes import (
+    Shape,
+    TensorType,
+    Value,
+    is_float,
+    is_integer,
+    ntuple,
+    scaled,
+    smallest,
+    whole,
+    windows,
+)
 
 _Pooled: TypeAlias = "TensorType | tuple[TensorType, TensorType]"
 
@@ -61,8 +72,8 @@ def _pooled_sizes(a: Args, x: TensorType, n: int) -> Shape:
         # rounding up adds a window that hangs over, unless it starts in the padding behind
         slack = step - 1 if a.ceil_mode else 0
         count = windows(size + 2 * pad + slack, kernel[index], step, dilation[index])
-        if a.ceil_mode and (count - 1) * step >= size + pad:
-            count -= 1
+        if a.ceil_mode:
+            count = smallest((count, (size + pad - 1) // step + 1))
         if count < 1:
             padded = f"{size} + {2 * pad} of padding" if pad else f"{size}"
             raise ShapeError(
@@ -173,7 +184,7 @@ def _fractional_outputs(n: int) -> Callable[[Args, Value], _Pooled]:
         else:
             ratio = a.output_ratio
             ratios = ratio if isinstance(ratio, tuple) else (ratio,) * n
-            sizes = tuple(int(size * share) for size, share in zip(spatial, ratios, strict=True))
+            sizes = tuple(scaled(size, share) for size, share in zip(spatial, ratios, strict=True))
         # torch's kernel in three dimensions asks for one position more
         spare = 1 if n == 3 else 0
         for size, out, kernel in zip(spatial, sizes, ntuple(a.kernel_size, n), strict=True):
@@ -193,7 +204,7 @@ def _fractional_outputs(n: int) -> Callable[[Args, Value], _Pooled]:
 
 def _check_adaptive(a: Args) -> None:
     for size in a.output_size if isinstance(a.output_size, tuple) else (a.output_size,):
-        if size is not None and (type(size) is not int or size < 0):
+        if size is not None and (not whole(size) or size < 0):
             raise ArgumentError(
                 f"expects output_size of at least 0, and gets {size}", argument="output_size"
             )

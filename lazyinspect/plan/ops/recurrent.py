@@ -29,7 +29,8 @@ _GATES = {"RNN": 1, "LSTM": 4, "GRU": 3, "RNNCell": 1, "LSTMCell": 4, "GRUCell":
 
 def _projection(a: Args) -> int:
     """``proj_size``, which only an LSTM has."""
-    return int(vars(a).get("proj_size", 0))
+    size: int = vars(a).get("proj_size", 0)
+    return size
 
 
 def _require_state(x: TensorType, found: Value, shape: Shape, name: str) -> None:
@@ -133,7 +134,8 @@ def _macs(name: str) -> Callable[..., int]:
         above = (a.num_layers - 1) * (directions + 1) * hidden
         products = gates * a.hidden_size * (a.input_size + hidden + above)
         products += a.num_layers * projected * a.hidden_size
-        return int(prod(x.shape[:-1]) * directions * products)
+        macs: int = prod(x.shape[:-1]) * directions * products
+        return macs
 
     return macs
 
@@ -187,7 +189,8 @@ def _cell_macs(name: str) -> Callable[..., int]:
 
     def macs(a: Args, x: TensorType, hx: Value = None) -> int:
         products = gates * a.hidden_size * (a.input_size + a.hidden_size)
-        return int(prod(x.shape[:-1]) * products)
+        macs: int = prod(x.shape[:-1]) * products
+        return macs
 
     return macs
 

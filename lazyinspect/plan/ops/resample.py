@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from lazyinspect.errors import ArgumentError, ShapeError
 from lazyinspect.plan.ops.base import Args, Op, require_at_least, require_floats
 from lazyinspect.plan.ops.operands import tensor
-from lazyinspect.shapes import Shape, TensorType, Value, is_integer, ntuple, prod, windows
+from lazyinspect.shapes import Shape, TensorType, Value, is_integer, ntuple, prod, scaled, windows
 
 MODE_RANKS = {
     "nearest": (3, 4, 5),
@@ -95,7 +95,7 @@ def _interpolated_sizes(a: Args, spatial: Shape) -> Shape:
         )
     if a.size is not None:
         return each
-    return tuple(int(size * factor) for size, factor in zip(spatial, each, strict=True))
+    return tuple(scaled(size, factor) for size, factor in zip(spatial, each, strict=True))
 
 
 def _fixed(a: Args, mode: str, align_corners: bool | None) -> Args:
@@ -218,7 +218,7 @@ def _blocks(a: Args, image: Shape, error: type[ArgumentError] | type[ShapeError]
             strict=True,
         )
     )
-    if min(counts) < 1:
+    if any(count < 1 for count in counts):
         raise error(
             f"has blocks larger than an image of {image[0]} x {image[1]}", argument="kernel_size"
         )

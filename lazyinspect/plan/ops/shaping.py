@@ -13,6 +13,7 @@ from lazyinspect.shapes import (
     Shape,
     TensorType,
     Value,
+    concrete,
     dim_index,
     format_shape,
     is_float,
@@ -343,7 +344,7 @@ def _few(count: int) -> None:
 
 def _pieces(x: TensorType, dim: int, step: int) -> tuple[TensorType, ...]:
     size = x.shape[dim]
-    full, rest = divmod(size, step)
+    full, rest = concrete(size // step), size % step
     _few(full)
     pieces = (_resized(x, dim, step),) * full
     return pieces if not rest and full else (*pieces, _resized(x, dim, rest))
@@ -377,8 +378,9 @@ def _split(a: Args, x: Value) -> Value:
 def _unbind(a: Args, x: Value) -> Value:
     x = _sized(tensor(x), "unbinds")
     dim = dim_index(a.dim, x.rank)
-    _few(x.shape[dim])
-    return (x.with_shape(*x.shape[:dim], *x.shape[dim + 1 :]),) * x.shape[dim]
+    count = concrete(x.shape[dim])
+    _few(count)
+    return (x.with_shape(*x.shape[:dim], *x.shape[dim + 1 :]),) * count
 
 
 def _gather(a: Args, x: Value, index: Value) -> Value:

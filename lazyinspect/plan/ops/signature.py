@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazyinspect.errors import ArgumentError
-from lazyinspect.shapes import ITEM_BYTES
+from lazyinspect.shapes import ITEM_BYTES, whole
 
 
 class _Required:
@@ -51,9 +51,9 @@ class Kind:
     def accepts(self, value: Any) -> bool:
         base = self.base
         if base == "int":
-            return type(value) is int
+            return whole(value)
         if base == "float":
-            return type(value) is float or type(value) is int
+            return isinstance(value, float) or whole(value)
         if base == "bool":
             return type(value) is bool
         if base == "str":
