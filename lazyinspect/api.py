@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union, overload
 
 from lazyinspect import limits
 from lazyinspect.codes import error_of
-from lazyinspect.errors import Problem, SpecError
+from lazyinspect.errors import LazyinspectError, Problem, SpecError
 from lazyinspect.files import called, read_bytes
 from lazyinspect.plan.lint import with_lint
 from lazyinspect.plan.ops import table
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from lazyinspect.drift import CheckReport, Comparison, Drift, Locked
     from lazyinspect.export.asked import Asked, BinaryFormat, TextFormat
+    from lazyinspect.formulas import Symbolic
     from lazyinspect.lock.networks import Options
     from lazyinspect.probe.calls import Calls
 
@@ -527,6 +528,51 @@ def export(
     with importing_torch():
         from lazyinspect.save import save
     return save(subject, to, other)
+
+
+def symbolic(
+    spec: Source,
+    *,
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    input: Sequence[int | str] | Mapping[str, Sequence[int | str]] | None = None,
+    batch: int | None = None,
+    dtype: str = "float32",
+    allow: Sequence[str] = (),
+    max_steps: int = limits.STEPS,
+) -> Symbolic:
+    """A network's shapes and figures as formulas in named sizes, and when they hold.
+
+    Loads no torch where every op is in the table.
+
+    Args:
+        input: shapes whose sizes may have names, as ``["N", 3, "H", "W"]``; None: batch, height,
+            width and positions get names.
+        batch: a number for dimension 0 of every input, which then has no name.
+
+    Raises:
+        SpecError, NetworkError, ExpectationError: as :func:`plan`; SpecError also where no sizes
+            are found for which the network plans.
+    """
+    from lazyinspect.measure.symbolic import symbolic as found
+
+    loaded = load(spec)
+    again = partial(
+        make_plan, loaded, variant=variant, set=set, dtype=dtype, allow=allow, max_steps=max_steps
+    )
+    if input is None:
+        planned = plan(
+            loaded, variant=variant, set=set, batch=batch, dtype=dtype, allow=allow,
+            max_steps=max_steps,
+        )  # fmt: skip
+        return found(again, planned, None, batch)
+    if not isinstance(input, Mapping):
+        input = {loaded.inputs[0].name if loaded.inputs else "input": input}
+    given = {name: tuple(sizes) for name, sizes in input.items()}
+    of_file = None
+    with suppress(LazyinspectError):  # other sizes may do
+        of_file = again(insight=False)
+    return found(again, of_file, given, batch)
 
 
 def layers(name: str | None = None) -> list[Op | LazyOp | StructureOp]:

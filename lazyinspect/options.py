@@ -8,7 +8,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import typer
 
@@ -83,13 +83,24 @@ def setting(text: str) -> tuple[str, Any]:
 
 def shapes(texts: Sequence[str]) -> list[int] | dict[str, list[int]] | None:
     """``8,3,256,256`` as a shape, ``ids=1,64`` as a named one."""
-    named: dict[str, list[int]] = {}
+    found = named_shapes(texts)
+    if has_names(found):
+        refuse("names of sizes, as in N,3,H,W, are for `lazyinspect run`", "--input")
+    return cast("list[int] | dict[str, list[int]] | None", found)
+
+
+def named_shapes(texts: Sequence[str]) -> list[int | str] | dict[str, list[int | str]] | None:
+    """As :func:`shapes`; sizes may also have names: ``N,3,H,W``."""
+    named: dict[str, list[int | str]] = {}
     for text in texts:
         name, equals, sizes = text.rpartition("=")
         parts = [part.strip() for part in sizes.strip().strip("[]").split(",")]
-        if not all(part.isascii() and part.isdecimal() and len(part) < 400 for part in parts):
-            refuse(f"`{text}` is no shape: write 8,3,256,256 or ids=1,64", "--input")
-        shape = [int(part) for part in parts]
+        if not all(map(_is_size, parts)):
+            refuse(
+                f"`{text}` is no shape: write 8,3,256,256 or ids=1,64, or N,3,H,W for formulas",
+                "--input",
+            )
+        shape: list[int | str] = [int(part) if part.isdecimal() else part for part in parts]
         if not equals:
             if len(texts) > 1:
                 refuse("several inputs are given by name: ids=1,64", "--input")
@@ -98,6 +109,19 @@ def shapes(texts: Sequence[str]) -> list[int] | dict[str, list[int]] | None:
             refuse(f"`{name}` is given twice", "--input")
         named[name] = shape
     return named or None
+
+
+def _is_size(part: str) -> bool:
+    """A number, or a name for one."""
+    if not part.isascii() or len(part) >= 400:
+        return False
+    return part.isdecimal() or (part.isidentifier() and part[0].isalpha())
+
+
+def has_names(found: list[int | str] | dict[str, list[int | str]] | None) -> bool:
+    """Whether a size of ``--input`` has a name instead of a number."""
+    several = found.values() if isinstance(found, dict) else [found or []]
+    return any(isinstance(size, str) for shape in several for size in shape)
 
 
 def size(text: str) -> int:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,6 +31,7 @@ from lazyinspect.errors import LazyinspectError
 from lazyinspect.files import say
 
 if TYPE_CHECKING:
+    from lazyinspect.formulas import Symbolic
     from lazyinspect.report import Report
     from lazyinspect.spec.model import Spec as LoadedSpec
 
@@ -82,6 +84,12 @@ def run(
         str | None, typer.Option(metavar="SIZE", help="Refuse what needs more: `8GiB`.")
     ] = None,
     max_steps: MaxSteps = limits.STEPS,
+    symbolic: Annotated[
+        bool, typer.Option("--symbolic", help="Formulas in N, H, W; plans alone, runs nothing.")
+    ] = False,
+    sizes: Annotated[
+        bool, typer.Option("--sizes", help="The least and the working input sizes, alone.")
+    ] = False,
     depth: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="Levels to draw; sums stay whole.")
     ] = None,
@@ -105,7 +113,7 @@ def run(
 
     shared: dict[str, Any] = {
         "set": dict(map(options.setting, set_ or ())),
-        "input": options.shapes(input_ or ()),
+        "input": options.named_shapes(input_ or ()),
         "batch": batch,
         "allow": tuple(allow or ()),
         "dtype": dtype.value,
@@ -122,6 +130,21 @@ def run(
         columns=options.columns(columns),
         array=variant == "all",
     )
+
+    if symbolic or sizes or options.has_names(shared["input"]):
+
+        def formulas(loaded: LoadedSpec, name: str | None) -> Symbolic:
+            with working(f"planning {printable(spec)}", layout.width):
+                return api.symbolic(loaded, variant=name, **shared)
+
+        loaded = api.load(spec)
+        names = api.variants(loaded) if variant == "all" else [variant]
+        from lazyinspect.commands.symbolic import printed as printed_symbolic
+
+        return printed_symbolic(
+            names or [None], partial(formulas, loaded), format_.value, layout, file,
+            rows=symbolic or not sizes,
+        )  # fmt: skip
 
     def report_of(loaded: LoadedSpec, name: str | None) -> Report:
         what = f"running {printable(spec)} on {device}"

@@ -22,12 +22,19 @@ def count(value: int) -> str:
 
 
 def scaled(value: int) -> str:
-    """Three significant digits and a decimal multiple: ``4.09 G``; below a thousand, exact."""
+    """Three significant digits and a decimal multiple: ``4.09 G``; below a thousand, exact.
+
+    A formula is written whole.
+    """
+    if type(value) is not int:
+        return str(value)
     return str(value) if value < 1000 else three_digits(value, 1000, _DECIMAL)
 
 
 def size(value: int) -> str:
-    """Bytes with a binary multiple: ``97.5 MiB``."""
+    """Bytes with a binary multiple: ``97.5 MiB``; a formula in bytes."""
+    if type(value) is not int:
+        return f"{value} B"
     return format_bytes(value)
 
 

@@ -23,6 +23,7 @@ from lazyinspect.report import (
     Totals,
     Verified,
 )
+from lazyinspect.shapes import whole
 
 _PIECE = 1_000
 
@@ -86,6 +87,8 @@ def plain(value: Any) -> Any:
     """A value of a spec as JSON holds it; infinities and NaN, which JSON lacks, as strings."""
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if type(value) is not int and whole(value):
+        return repr(value)  # a formula
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):
@@ -179,7 +182,7 @@ def _place(place: Place) -> dict[str, int]:
     return {"line": place.line, "column": place.column}
 
 
-_LISTED = ("layers", "problems", "results", "comparisons")
+_LISTED = ("layers", "conditions", "problems", "results", "comparisons")
 """Keys whose items have a line each, and stand in documents or in documents inside them."""
 
 

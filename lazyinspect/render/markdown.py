@@ -24,18 +24,18 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
     drawn = lines(report.layers, depth=layout.depth, fold=layout.fold)
     timed = any(line.time_share is not None for line in drawn)
     dtype = figures.usual_dtype(tensor for row in report.layers for tensor in row.outputs)
-    yield f"## {_escape(summary.title(report))}"
+    yield f"## {escaped(summary.title(report))}"
     yield ""
     if report.spec.params:
-        yield f"Parameters of the spec: {_escape(summary.parameters(report))}. "
-    yield f"Input: {_escape(summary.edges(report.inputs))}."
+        yield f"Parameters of the spec: {escaped(summary.parameters(report))}. "
+    yield f"Input: {escaped(summary.edges(report.inputs))}."
     yield ""
     yield "| Layer | Type | Output | Params | MACs |" + (" Time |" if timed else "")
     yield _RULE + ("---:|" if timed else "")
     for line in drawn:
         cells = [
             _name(line, report),
-            _escape(printable(conversion(line))),
+            escaped(printable(conversion(line))),
             *_figures(line.row, dtype),
         ]
         if timed:
@@ -50,9 +50,9 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
     yield f"- MACs: {summary.macs(report)}"
     time = summary.forward(report)
     if time is not None:
-        yield f"- Forward: {_escape(time)}"
+        yield f"- Forward: {escaped(time)}"
     verdict = summary.ending(report) or summary.verdict(report) or "planned, not run on a device"
-    yield f"- {_escape(_capital(verdict))}"
+    yield f"- {escaped(_capital(verdict))}"
 
 
 def _figures(row: LayerRow, dtype: str) -> tuple[str, str, str]:
@@ -65,7 +65,7 @@ def _figures(row: LayerRow, dtype: str) -> tuple[str, str, str]:
 
 def _name(line: Line, report: Report) -> str:
     if not line.last:
-        return f"**{_escape(printable(report.spec.name or 'network'))}**"
+        return f"**{escaped(printable(report.spec.name or 'network'))}**"
     # a backtick inside would end the code span, a bar the cell
     text = "`" + printable(line.path).replace("`", "'").replace("|", "\\|") + "`"
     if line.count > 1:
@@ -75,7 +75,8 @@ def _name(line: Line, report: Report) -> str:
     return text + (f" **{line.mark}**" if line.mark else "")
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
+    """The text, none of it read as Markdown."""
     # brackets alone are shapes; with parentheses after them, links
     return re.sub(r"([\\|*_`<]|(?<=\])\()", r"\\\1", text)
 

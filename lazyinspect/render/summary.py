@@ -17,10 +17,15 @@ _LABEL = 12
 
 
 def summary(
-    report: Report, drawn: Sequence[Line], width: int
+    report: Report, drawn: Sequence[Line], width: int, *, device: bool = True
 ) -> tuple[list[TextLine], list[TextLine]]:
-    """What stands above the table, and what stands below."""
-    return _head(report, width), [*_legend(drawn), *_totals(report, width), *_device(report)]
+    """What stands above the table, and what stands below.
+
+    Args:
+        device: whether to say at its end where it ran.
+    """
+    foot = [*_legend(drawn), *_totals(report, width)]
+    return _head(report, width), [*foot, *_device(report)] if device else foot
 
 
 def title(report: Report) -> str:
@@ -49,7 +54,7 @@ def macs(report: Report) -> str:
     if totals.macs is None:
         return f"not known: {left_out}"
     text = figures.count(totals.macs)
-    if totals.macs >= 1000:
+    if type(totals.macs) is int and totals.macs >= 1000:
         text += f" ({figures.scaled(totals.macs)})"
     text = f"{text}, leaving out {left_out}" if totals.rows_without_macs else text
     return text + _so_far(report)

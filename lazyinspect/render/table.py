@@ -18,6 +18,8 @@ from lazyinspect.render.tree import Line, lines
 from lazyinspect.report import Report
 
 GAP = 2
+_FORMULA = 44
+"""Characters of a formula that is written whole in a cell."""
 _LEAST = {"layer": 12, "type": 12, "args": 12}
 """Columns that may be cut, and the width they keep; the rest is figures."""
 
@@ -37,7 +39,11 @@ def _number(line: Line, value: int | None, form: Callable[[int], str]) -> str:
     """A zero is drawn as a dash: it lets the eye find what counts. Unknown is ``?``."""
     if not line.row.complete:
         return ""
-    return "?" if value is None else form(value) if value else "-"
+    if value is None:
+        return "?"
+    text = form(value) if value else "-"
+    # a sum of formulas stands below the table, and in JSON
+    return text if len(text) <= _FORMULA else f"({text.count(' + ') + 1} terms)"
 
 
 def _outputs(line: Line, dtype: str) -> str:
@@ -78,11 +84,14 @@ USUAL = ("type", "output", "params", "macs")
 def render(report: Report, layout: Layout) -> str:
     """The table with what the spec was resolved with above it, and totals below."""
     drawn = lines(report.layers, depth=layout.depth, fold=layout.fold)
-    return paint(_all_lines(report, drawn, layout), color=layout.color)
+    return paint(all_lines(report, drawn, layout), color=layout.color)
 
 
-def _all_lines(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[TextLine]:
-    head, foot = summary(report, drawn, layout.width)
+def all_lines(
+    report: Report, drawn: Sequence[Line], layout: Layout, *, device: bool = True
+) -> Iterator[TextLine]:
+    """The lines of the table; ``device``: whether the last says where it ran."""
+    head, foot = summary(report, drawn, layout.width, device=device)
     yield from head
     yield []
     yield from _table(report, drawn, layout)

@@ -62,7 +62,10 @@ class Name(Atom):
 
 
 class Floor(Atom):
-    """``numerator // divisor``, the divisor a number above 1."""
+    """``numerator // divisor``, the divisor a number of 1 or more.
+
+    With 1 it is a size and a constant, ``H - 2``, kept together so that products stay products.
+    """
 
     __slots__ = ("divisor", "numerator")
     numerator: Poly
@@ -186,6 +189,8 @@ class Poly:
     def key(self) -> str:
         """As Python would write it: ``64*N*((H + 3)//4)``."""
         texts = []
+        if len(self.terms) == 1 and self.terms[0][1] == 1 and len(self.terms[0][0]) == 1:
+            return self.terms[0][0][0].key
         for monomial, coefficient in self.terms:
             factors = [atom.key if atom.key.isidentifier() or (atom.key.endswith(")")
                        and "(" in atom.key and atom.key[0].isalpha())
@@ -273,7 +278,7 @@ class Poly:
         nested = _only_floor(inside)
         if nested is not None:
             # floor((floor(n/e) + c)/d) = floor((n + c e)/(d e))
-            inner = nested.numerator + number(inside.rest * nested.divisor)
+            inner = _sum([*nested.numerator.terms, ((), inside.rest * nested.divisor)])
             return outside + inner.floor_divided(divisor * nested.divisor)
         return outside + _atom_poly(_floor(inside, divisor))
 
@@ -292,13 +297,24 @@ def _product_bounds(monomial: Monomial) -> tuple[int | None, int | None]:
 
 
 def _collected(terms: Iterable[tuple[Monomial, int]]) -> Poly:
+    """The sum of terms; a constant beside one size or one floor is taken inside."""
     poly = _sum(terms)
     if len(poly.terms) == 2 and not poly.terms[1][0]:
-        floor = _only_floor(poly)
-        if floor is not None:
-            # floor(n/d) + k = floor((n + k d)/d)
-            inner = _sum([*floor.numerator.terms, ((), poly.rest * floor.divisor)])
-            return _atom_poly(_floor(inner, floor.divisor))
+        (monomial, factor), (_, constant) = poly.terms
+        if len(monomial) == 1 and constant % factor == 0:
+            # a floor(n/d) + a k = a floor((n + k d)/d), and a size is a floor with d = 1
+            atom, shift = monomial[0], constant // factor
+            if isinstance(atom, Name):
+                inner = Poly((((atom,), 1), ((), shift)))
+                return Poly((((_floor(inner, 1),), factor),))
+            if isinstance(atom, Floor):
+                inner = _sum([*atom.numerator.terms, ((), shift * atom.divisor)])
+                whole = inner if atom.divisor == 1 and not inner.rest else None
+                return (
+                    whole.scaled(factor)
+                    if whole
+                    else Poly((((_floor(inner, atom.divisor),), factor),))
+                )
     return poly
 
 
@@ -357,7 +373,8 @@ def _interned(kind: type[Atom], key: str, names: frozenset[str]) -> Atom:
 
 
 def _floor(numerator: Poly, divisor: int) -> Floor:
-    atom = _interned(Floor, f"({numerator.key})//{divisor}", numerator.names)
+    key = f"({numerator.key})//{divisor}" if divisor > 1 else numerator.key
+    atom = _interned(Floor, key, numerator.names)
     assert isinstance(atom, Floor)
     atom.numerator, atom.divisor = numerator, divisor
     return atom
@@ -464,6 +481,11 @@ def reduced(poly: Poly) -> Poly:
         product: list[tuple[Monomial, int]] = [((), coefficient)]
         for atom in monomial:
             whole = atom.numerator.rest // atom.divisor if isinstance(atom, Floor) else 0
+            if whole and isinstance(atom, Floor) and atom.divisor == 1:
+                product = [
+                    (_product(m, n), c * k) for m, c in product for n, k in atom.numerator.terms
+                ]
+                continue
             if whole and isinstance(atom, Floor):
                 inner = _sum([*atom.numerator.terms, ((), -whole * atom.divisor)])
                 atom = _floor(inner, atom.divisor)

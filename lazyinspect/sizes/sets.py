@@ -112,6 +112,9 @@ def solve(guard: Guard) -> SizeSet:
     if len(guard.formula.names) != 1:
         raise Unsolved
     (name,) = guard.formula.names
+    rising = _rising(guard)
+    if rising is not None:
+        return rising
     period, settled = _behaviour(guard.formula)
     if period + settled > MOST:
         raise Unsolved
@@ -149,6 +152,43 @@ def solve(guard: Guard) -> SizeSet:
         raise Unsolved
     start = tuple([holds(at(size)) for size in range(1, last + 1)])
     return _reduced(start, period, frozenset(remainders))
+
+
+def _rising(guard: Guard) -> SizeSet | None:
+    """The sizes, where the formula is a product of floors and the like that only grows.
+
+    None where it is none.
+    """
+    (name,) = guard.formula.names
+    if all(len(monomial) < 2 for monomial, _ in guard.formula.terms):
+        return None  # a line, which has its own way
+    atoms = {atom for monomial, _ in guard.formula.terms for atom in monomial}
+    if not all(c > 0 for monomial, c in guard.formula.terms if monomial):
+        return None
+    if not all(map(_grows, atoms)):
+        return None
+    held = []
+    for size in range(1, MOST):
+        values = {name: size}
+        held.append(guard.holds(values))
+        # from here on no factor is negative, and none becomes smaller
+        if guard.formula.evaluate(values) > 0 and all(a.evaluate(values) >= 0 for a in atoms):
+            final = guard.relation != "=="
+            return _reduced(tuple(held), 1, frozenset((0,) if final else ()))
+    raise Unsolved
+
+
+def _grows(atom: Atom) -> bool:
+    """Whether it never becomes smaller with its size."""
+    if isinstance(atom, Name):
+        return True
+    if not isinstance(atom, Floor):
+        return False
+    return all(
+        c > 0 and all(map(_grows, monomial)) and len(monomial) == 1
+        for monomial, c in atom.numerator.terms
+        if monomial
+    )
 
 
 def _behaviour(poly: Poly) -> tuple[int, int]:

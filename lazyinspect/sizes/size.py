@@ -81,7 +81,10 @@ _active: list[Tracer] = []
 
 @contextmanager
 def tracing(tracer: Tracer) -> Iterator[None]:
-    """Comparisons inside are written down; outside, sizes compare as the integers they are."""
+    """Comparisons inside are written down.
+
+    Outside, sizes are equal where their formulas are, and are ordered as the integers they are.
+    """
     _active.append(tracer)
     try:
         yield
@@ -121,10 +124,13 @@ class Size(int):
     def __repr__(self) -> str:
         return self.poly.key
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        from lazyinspect.sizes.words import formula
+
+        return formula(self.poly)
 
     def __format__(self, spec: str) -> str:
-        return self.poly.key
+        return str(self)
 
     # arithmetic
 
@@ -441,11 +447,10 @@ def _equal(a: int, b: int) -> bool:
     if fixed is not None:
         return fixed == 0
     low, high = difference.bounds()
-    if (low is not None and low > 0) or (high is not None and high < 0):
+    if not _active or (low is not None and low > 0) or (high is not None and high < 0):
         return False
     same = plain(a) == plain(b)
-    if _active:
-        _active[-1].note(difference, "==" if same else "!=")
+    _active[-1].note(difference, "==" if same else "!=")
     return same
 
 

@@ -23,8 +23,8 @@ from lazyinspect.sizes.sets import SizeSet
 from lazyinspect.sizes.size import Size, Tracer, tracing
 
 Shapes = Mapping[str, tuple[int, ...]]
-Planning = Callable[..., Plan]
-"""``planning(shapes, tracer=None)``: plans the spec for shapes by input."""
+Again = Callable[..., Plan]
+"""``again(input=, insight=, tracer=)``: plans the spec for shapes by input."""
 
 _CHECKS = 3
 """Sizes for which every formula is compared with a plan."""
@@ -34,44 +34,63 @@ _USUAL = (224, 256, 64, 128, 32, 512, 299, 384, 416, 640, 96, 48, 28, 16, 8, 4, 
 """Sizes that are tried where those of the file do not plan."""
 
 
-def symbolic(planning: Planning, planned: Plan | None, given: Named | None) -> Symbolic:
+def symbolic(
+    again: Again, planned: Plan | None, given: Named | None, batch: int | None = None
+) -> Symbolic:
     """Plan a network with names for sizes.
 
     Args:
-        planning: plans the spec.
+        again: plans the spec.
         planned: its plan for the sizes of the file; None where there is none.
         given: the sizes of each input, numbers and names; None: found out.
+        batch: a number for dimension 0 of every input.
 
     Raises:
         SpecError: no sizes were found for which it plans, or there is nothing to name.
-        NetworkError: as planning.
+        NetworkError, ExpectationError: as planning.
     """
+
+    def planning(shapes: Shapes, tracer: Tracer | None = None) -> Plan:
+        return again(input=shapes, insight=False, tracer=tracer)
+
     if given is not None:
+        given = _with_batch(given, batch)
         return _symbolic(planning, given, _values(planning, given, planned))
     assert planned is not None
     best: Symbolic | None = None
     for guess in guesses(planned.inputs):
-        names = names_of(guess)
-        if not names:
+        guess = _with_batch(guess, batch)
+        if not names_of(guess):
             continue
         shapes = {entry.name: entry.type.shape for entry in planned.inputs}
-        values = _read(guess, shapes)
-        found = _symbolic(planning, guess, values)
+        found = _symbolic(planning, guess, _read(guess, shapes))
         if best is None or _fixed(found) < _fixed(best):
             best = found
-        if not _fixed(best):
+        if _fixed(best) == (0, 0):
             break
     if best is None:
         raise SpecError(
-            Problem("no-named-size", "the inputs have no dimensions, so that no size has a name",
+            Problem("no-named-size", "the inputs have no dimension whose size could have a name",
                     help="leave --symbolic out")
         )  # fmt: skip
     return best
 
 
-def _fixed(found: Symbolic) -> int:
-    """How many of its sizes can have one value only: such are no sizes, but channels."""
-    return sum(sizes.finite for sizes in found.works.values())
+def _with_batch(given: Named, batch: int | None) -> Named:
+    if batch is None:
+        return given
+    return {name: (batch, *sizes[1:]) if sizes else () for name, sizes in given.items()}
+
+
+def _fixed(found: Symbolic) -> tuple[int, int]:
+    """How many of its sizes can have one value only, and how many of those for a weight's sake.
+
+    Such are no sizes, but channels or features.
+    """
+    fixed = [name for name, sizes in found.works.items() if sizes.finite and sizes.period == 1
+             and len(sizes.start) == sizes.least]  # fmt: skip
+    weights = [each for each in found.conditions if each.kind == "weights" and each.sizes]
+    return len(fixed), len(weights)
 
 
 def _read(named_shapes: Named, shapes: Shapes) -> dict[str, int]:
@@ -84,7 +103,7 @@ def _read(named_shapes: Named, shapes: Shapes) -> dict[str, int]:
     return values
 
 
-def _values(planning: Planning, given: Named, planned: Plan | None) -> dict[str, int]:
+def _values(planning: Callable[..., Plan], given: Named, planned: Plan | None) -> dict[str, int]:
     """Sizes for which the spec plans: the file's, or the first found."""
     names = names_of(given)
     if not names:
@@ -96,13 +115,17 @@ def _values(planning: Planning, given: Named, planned: Plan | None) -> dict[str,
     first: Problem | None = None
     tried = 0
     for values in _tries(names, known):
-        tried += 1
         try:
             planning(shapes_at(given, values))
+        except SpecError as error:
+            if not tried:
+                raise  # an input that is none, a parameter: no sizes mend it
+            first = first or error.problems[0]
         except LazyinspectError as error:
             first = first or error.problems[0]
-            continue
-        return values
+        else:
+            return values
+        tried += 1
     assert first is not None
     listed = ", ".join(names)
     raise SpecError(
@@ -143,7 +166,7 @@ def _tries(names: Sequence[str], known: Mapping[str, int]) -> Iterator[dict[str,
             yield values
 
 
-def _symbolic(planning: Planning, given: Named, values: Mapping[str, int]) -> Symbolic:
+def _symbolic(planning: Callable[..., Plan], given: Named, values: Mapping[str, int]) -> Symbolic:
     names = names_of(given)
     tracer = Tracer()
     sizes = {name: Size(value, named(name)) for name, value in values.items()}

@@ -1,0 +1,86 @@
+"""A network with names for sizes -> its table, and the conditions below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from textwrap import wrap
+
+from lazyinspect.formulas import Symbolic
+from lazyinspect.render import table
+from lazyinspect.render.layout import Layout
+from lazyinspect.render.paint import Line as TextLine
+from lazyinspect.render.paint import paint, printable
+from lazyinspect.render.summary import edges, parameters, title
+from lazyinspect.render.symbolic import words
+from lazyinspect.render.symbolic.rewrite import rewritten
+from lazyinspect.render.tree import lines
+from lazyinspect.sizes.words import joined, relation
+
+_LABEL = 12
+USUAL = ("output", "params", "macs")
+
+
+def render(found: Symbolic, layout: Layout, *, rows: bool) -> str:
+    """The table of formulas, or the sizes alone."""
+    return paint(_lines(found, layout, rows), color=layout.color)
+
+
+def _lines(found: Symbolic, layout: Layout, rows: bool) -> Iterator[TextLine]:
+    report = rewritten(found)
+    if not rows:
+        yield [(title(report), "bold"), (f"  {printable(report.spec.path)}", "dim")]
+        if report.spec.params:
+            yield from _labelled("params", parameters(report), layout.width)
+        alone = len(report.inputs) == 1
+        inputs = [replace(each, name="") for each in report.inputs] if alone else report.inputs
+        yield from _labelled("input" if alone else "inputs", edges(inputs), layout.width)
+    else:
+        drawn = lines(report.layers, depth=layout.depth, fold=layout.fold)
+        if layout.columns is None:
+            layout = replace(layout, columns=USUAL)
+        yield from table.all_lines(report, drawn, layout, device=False)
+    yield []
+    yield from sizes(found, layout.width)
+    if rows:
+        text = words.checks(found)
+        if text:
+            yield from _labelled("formulas", text, layout.width)
+        for each in found.unknown:
+            step = printable(f"`{each.path}` ({each.op}, line {each.place.line})")
+            others = f" Without formulas because of it: {each.rows:,} rows, marked ?"
+            yield [(f"{step} has no rule for formulas.{others}", "yellow")]
+        yield [("planned, not run on a device", "dim")]
+
+
+def sizes(found: Symbolic, width: int) -> Iterator[TextLine]:
+    """Which sizes work, and which steps ask for it."""
+    label = "sizes"
+    for each in words.sizes(found):
+        more = f"  {each.first}" if each.text != "any" and each.first != each.text else ""
+        yield [(label.ljust(_LABEL), "dim"), (f"{each.names}: {each.text}", "bold"), (more, "dim")]
+        label = ""
+        if each.anew:
+            yield [(" " * _LABEL, ""), (f"  {each.anew}, where it is built anew for them", "dim")]
+    for condition in found.joint:
+        text = relation(condition.formula, condition.relation)
+        yield [(" " * _LABEL, ""), (f"{joined(list(condition.names))}: {text}", "bold")]
+    square = words.equal(found)
+    if square is not None:
+        yield [(" " * _LABEL, ""), (f"  {square[0]}: {square[1]}", "dim")]
+    least = "no sizes found" if found.least is None else words.at(found.least)
+    yield from _labelled("least", least, width)
+    asked = words.asks(found)
+    for index, ask in enumerate(asked):
+        label = "" if index else "asked by"
+        text = f"{ask.names}: {ask.text}"
+        yield [(label.ljust(_LABEL), "dim"), (text, ""), (f"  {ask.where}", "cyan")]
+        for line in wrap(ask.reason, max(width - _LABEL - 2, 20), break_long_words=False):
+            yield [(" " * (_LABEL + 2), ""), (line, "dim")]
+
+
+def _labelled(label: str, text: str, width: int) -> Iterator[TextLine]:
+    first, *more = wrap(text, max(width - _LABEL, 20), break_long_words=False) or [""]
+    yield [(label.ljust(_LABEL), "dim"), (first, "")]
+    for line in more:
+        yield [(" " * _LABEL + line, "")]
