@@ -324,11 +324,13 @@ class Ratio(float):
     def __round__(self, digits: Any = None) -> Any:
         if digits is not None:
             return round(float(self), digits)
-        # half to even, as Python rounds
-        twice = 2 * self.numerator_size + self.denominator
-        nearest: int = twice // (2 * self.denominator)
-        tie = twice % (2 * self.denominator) == 0 and nearest % 2 == 1
-        return nearest - 1 if tie else nearest
+        bottom = self.denominator
+        formula = computed(
+            f"round({{}}/{bottom})",
+            lambda value: round(value / bottom),
+            poly_of(self.numerator_size),
+        )
+        return sized(round(plain(self.numerator_size) / bottom), formula)
 
     def _sides(self, other: Any) -> tuple[int, int] | None:
         given = _fraction(other)

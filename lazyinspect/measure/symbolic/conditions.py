@@ -160,7 +160,8 @@ class Conditions:
             others = self.sizes(name, without=clause)
             sizes = clause.sizes
             # beyond that both repeat themselves
-            most = max(len(sizes.start), len(others.start)) + 2 * lcm(sizes.period, others.period)
+            settled = max(len(sizes.start), len(others.start), self.planned[name])
+            most = settled + 2 * lcm(sizes.period, others.period)
             found = [
                 size
                 for size in islice(_upto(others, most), _LOOKED)
