@@ -108,6 +108,8 @@ _TABLE = (
     Code("bad-input", "an input is of the wrong form", _INPUTS),
     Code("bad-dtype", "no dtype has this name", _INPUTS),
     Code("no-batch", "a batch size for an input without a batch", _INPUTS),
+    Code("no-named-size", "formulas are asked for, and no size has a name", _INPUTS),
+    Code("no-working-size", "the network plans for no sizes that were tried", _INPUTS),
     Code("shape-mismatch", "an op refuses the tensors that reach it", _SHAPES, 3),
     Code("index-out-of-range", "indices reach an embedding that does not hold them", _SHAPES, 3),
     Code("bad-expect", "`expect:` is no shape", _SHAPES),

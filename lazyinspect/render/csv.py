@@ -47,11 +47,11 @@ def render(reports: Iterable[Report]) -> str:
     for report in reports:
         for row in report.layers:
             cells = [report.spec.name, report.spec.variant, *_cells(row)]
-            writer.writerow([_text(cell) if isinstance(cell, str) else cell for cell in cells])
+            writer.writerow([cell_text(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()
 
 
-def _text(cell: str) -> str:
+def cell_text(cell: str) -> str:
     """The text, safe where it is shown: no control character, and no spreadsheet's formula.
 
     A name that starts like a formula, as no ordinary one does, gets an apostrophe before it.

@@ -11,6 +11,7 @@ from typing import Any
 
 from lazyinspect.report import Duration, NamedTensor
 from lazyinspect.shapes import format_bytes, format_shape, three_digits
+from lazyinspect.sizes.size import Size
 
 _DECIMAL = ("", " k", " M", " G", " T", " P", " E")
 _TIMES = (" ns", " µs", " ms", " s")
@@ -36,6 +37,12 @@ def size(value: int) -> str:
     if type(value) is not int:
         return f"{value} B"
     return format_bytes(value)
+
+
+def brief_sum(value: Any, text: str) -> str:
+    """``(6 terms)`` for a sum of formulas, which would make a table too wide to read."""
+    terms = len(value.poly.terms) if isinstance(value, Size) else 1
+    return f"({terms} terms)" if terms > 1 else text
 
 
 def duration(nanoseconds: float) -> str:

@@ -42,8 +42,7 @@ def _number(line: Line, value: int | None, form: Callable[[int], str]) -> str:
     if value is None:
         return "?"
     text = form(value) if value else "-"
-    # a sum of formulas stands below the table, and in JSON
-    return text if len(text) <= _FORMULA else f"({text.count(' + ') + 1} terms)"
+    return figures.brief_sum(value, text) if len(text) > _FORMULA else text
 
 
 def _outputs(line: Line, dtype: str) -> str:

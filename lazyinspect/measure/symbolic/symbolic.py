@@ -112,32 +112,42 @@ def _values(planning: Callable[..., Plan], given: Named, planned: Plan | None) -
     known = {} if planned is None else _read(
         given, {entry.name: entry.type.shape for entry in planned.inputs}
     )  # fmt: skip
-    first: Problem | None = None
+    refusals: dict[object, tuple[Problem, dict[str, int]]] = {}
     tried = 0
     for values in _tries(names, known):
         try:
             planning(shapes_at(given, values))
-        except SpecError as error:
+        except SpecError:
             if not tried:
                 raise  # an input that is none, a parameter: no sizes mend it
-            first = first or error.problems[0]
         except LazyinspectError as error:
-            first = first or error.problems[0]
+            problem = error.problems[0]
+            refusals.setdefault((problem.code, problem.mark), (problem, values))
         else:
             return values
         tried += 1
-    assert first is not None
-    listed = ", ".join(names)
-    raise SpecError(
+    raise _none_works(names, tried, list(refusals.values()))
+
+
+def _none_works(
+    names: Sequence[str], tried: int, refusals: list[tuple[Problem, dict[str, int]]]
+) -> SpecError:
+    """Says what refuses sizes: conditions that cannot be met at once are among it."""
+
+    def told(problem: Problem, values: Mapping[str, int]) -> str:
+        at = ", ".join(f"{name} = {values[name]}" for name in names)
+        place = f"line {problem.mark.line}: " if problem.mark is not None else ""
+        return f"{at}: {place}{problem.message}"
+
+    mark = refusals[0][0].mark if refusals else None
+    return SpecError(
         Problem(
             "no-working-size",
-            f"of {tried} values of {listed} that were tried, the network plans for none: "
-            + first.message,
-            first.mark,
-            found=first.found,
-            used_at=first.used_at,
-            help="two conditions on one name may contradict each other; give a size that works as "
-            "a number, or names of their own to sizes that differ",
+            f"the network plans for none of {tried} values of {', '.join(names)} that were tried",
+            mark,
+            help="conditions on one name may contradict each other: give sizes that differ names "
+            "of their own, or a size that works as a number",
+            notes=tuple(told(*refusal) for refusal in refusals[:3]),
         )
     )
 

@@ -22,6 +22,10 @@ def render(found: Iterable[Symbolic], form: Format, layout: Layout, *, rows: boo
 
         documents = [json.data(each, rows=rows) for each in found]
         yield json.text(documents, array=layout.array)
+    elif form == "csv" and not rows:
+        from lazyinspect.render.symbolic import sizes_csv
+
+        yield sizes_csv.render(found)
     elif form == "csv":
         from lazyinspect.render import csv
         from lazyinspect.render.symbolic.rewrite import rewritten

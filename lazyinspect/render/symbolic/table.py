@@ -39,7 +39,11 @@ def _lines(found: Symbolic, layout: Layout, rows: bool) -> Iterator[TextLine]:
         drawn = lines(report.layers, depth=layout.depth, fold=layout.fold)
         if layout.columns is None:
             layout = replace(layout, columns=USUAL)
-        yield from table.all_lines(report, drawn, layout, device=False)
+        written = list(table.all_lines(report, drawn, layout, device=False))
+        yield from written
+        if any(text.strip().endswith(" terms)") for line in written for text, _ in line):
+            yield []
+            yield [("(N terms)  a sum of N products, written whole in --format json", "dim")]
     yield []
     yield from sizes(found, layout.width)
     if rows:
