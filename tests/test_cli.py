@@ -134,7 +134,7 @@ def test_success_is_zero_and_says_nothing_on_standard_error(
         ["run", "net.yaml", "--runs", "0"],
         ["run", "net.yaml", "--depth", "-1"],
         ["run", "net.yaml", "--batch", "x"],
-        ["run", "net.yaml", "--input", "1,two"],
+        ["run", "net.yaml", "--input", "1,t-wo"],
         ["run", "net.yaml", "--input", "1,-2"],
         ["run", "net.yaml", "--input", ""],
         ["run", "net.yaml", "--input", "1,2", "--input", "3,4"],
