@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import check, materialise, planning, startup
+from benchmarks import check, materialise, planning, startup, symbolic
 
 ALL = {
     "startup": startup.main,
     "planning": planning.main,
     "materialise": materialise.main,
     "check": check.main,
+    "symbolic": symbolic.main,
 }
 
 
