@@ -32,6 +32,8 @@ class Node:
     reads: tuple[tuple[str, Any], ...]
     """What it is applied to: Reads, numbers, None, tuples of these; each with the keyword that it
     is passed by, or ``""``."""
+    captured: tuple[Any, ...] = ()
+    """Of a container: values of those around it that something inside reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,10 @@ def flow(plan: Plan) -> Flow:
     tracer = _Tracer(plan.rows)
     inputs = [Read(None, entry.name) for entry in plan.inputs]
     output = tracer.call(plan.call, plan.root, inputs, [("", read) for read in inputs])
-    nodes = tuple(Node(row, reads) for row, reads in zip(plan.rows, tracer.reads, strict=True))
+    nodes = tuple(
+        Node(row, reads, tracer.captured.get(k, ()))
+        for k, (row, reads) in enumerate(zip(plan.rows, tracer.reads, strict=True))
+    )
     return Flow(nodes, output[0])
 
 
@@ -58,6 +63,7 @@ class _Tracer:
     def __init__(self, rows: Sequence[LayerRow]) -> None:
         self.rows = rows
         self.reads: list[tuple[tuple[str, Any], ...]] = []
+        self.captured: dict[int, tuple[Any, ...]] = {}
 
     def call(
         self, call: Call, node: object, values: Sequence[Any], reads: list[tuple[str, Any]]
@@ -78,6 +84,9 @@ class _Tracer:
         reads += [(name, _read(item, slots)) for name, item in step.keywords.items()]
         # of a `use:` the node is the one that is used
         if isinstance(call.node, Graph):
+            captured = tuple(value for _, value in reads[len(call.node.inputs) :])
+            if captured:
+                self.captured[len(self.reads)] = captured
             reads = reads[: len(call.node.inputs)]
         output, *exports = self.call(call, call.node, values, reads)
         slots[step.slot] = output

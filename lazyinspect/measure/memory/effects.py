@@ -46,6 +46,8 @@ class Call:
     sources: Sequence[bool]
     """Of each source whether it is a tensor; others are numbers."""
     train: bool
+    alike: bool
+    """Whether all inputs are one tensor."""
 
 
 Rule: TypeAlias = "Callable[[Call], Effect | None]"
@@ -65,14 +67,18 @@ def _reshape(call: Call) -> Effect:
     return Effect(view_of=0, copies=True)
 
 
-def _activation(*keeps: str) -> Rule:
-    """In place where it says so; a backward that reads the input then has a copy of it."""
+def _activation(keeps: str, in_place: str) -> Rule:
+    """In place where it says so: the backward then reads the result, or a copy of the input.
+
+    Args:
+        in_place: ``out0``, or ``copy``.
+    """
 
     def rule(call: Call) -> Effect:
         if not getattr(call.a, "inplace", False):
-            return Effect(keeps=keeps)
-        if keeps == ("out0",):
-            return Effect(view_of=0, keeps=keeps)
+            return Effect(keeps=(keeps,))
+        if in_place == "out0":
+            return Effect(view_of=0, keeps=("out0",))
         return Effect(view_of=0, own=(call.ins[0],))
 
     return rule
@@ -212,10 +218,41 @@ def _attention(call: Call) -> Effect | None:
     if len(call.ins) != 3 or call.a.dropout_p or any(len(x.shape) != 4 for x in call.ins):
         return None
     key, value = call.ins[1], call.ins[2]
-    if query.shape[:2] != key.shape[:2] or query.shape[3] != value.shape[3]:
+    heads = 1 if call.a.enable_gqa else 2
+    if query.shape[:heads] != key.shape[:heads] or query.shape[3] != value.shape[3]:
         return None
     sums = TensorType(query.shape[:3], "float32")
     return Effect(keeps=("in0", "in1", "in2", "out0"), own=(sums,), workspace=sums.nbytes)
+
+
+def _self_attention(call: Call) -> Effect | None:
+    """One tensor as query, key and value, without masks: five products of its size or scores.
+
+    In evaluation torch has a kernel of its own, which tells nothing of what it takes.
+    """
+    a, x = call.a, call.ins[0]
+    if not call.alike or len(call.sources) != 3 or not call.train or len(x.shape) != 3:
+        return None
+    if a.dropout or a.add_bias_kv or a.add_zero_attn or a.kdim is not None or a.vdim is not None:
+        return None
+    batch, tokens = x.shape[:2] if a.batch_first else (x.shape[1], x.shape[0])
+    # the first product reads a batch that comes first in a copy with the tokens first
+    own = [x] if a.batch_first and batch != 1 else []
+    # query, key and value in one; the scaled query; the scores; what the last product reads
+    own += [TensorType((3, *x.shape), x.dtype), x]
+    own += [TensorType((batch * a.num_heads, tokens, tokens), x.dtype), x]
+    return Effect(keeps=() if a.batch_first and batch != 1 else ("in0",), own=tuple(own))
+
+
+def _rms_norm(call: Call) -> Effect:
+    """As on the CPU, several kernels; those of accelerators keep no normalised input."""
+    x = call.ins[0]
+    shape = call.a.normalized_shape
+    lead = x.shape[: len(x.shape) - (1 if whole(shape) else len(shape))]
+    scale = TensorType(lead, _statistics_dtype(x))
+    if call.a.elementwise_affine:
+        return Effect(keeps=("in0",), own=(scale, x), workspace=x.nbytes + scale.nbytes)
+    return Effect(keeps=("in0",), own=(scale,), workspace=2 * scale.nbytes)
 
 
 def _embedding(call: Call) -> Effect | None:
@@ -234,11 +271,9 @@ _RULES: Mapping[str, Rule] = {
         "ReplicationPad1d ReplicationPad2d ReplicationPad3d Hardshrink GELU PReLU Softplus "
         "Softshrink GLU gelu silu log sin cos square abs var",
     ),
-    **_each(
-        _activation("in0"),
-        "ELU Hardsigmoid Hardtanh Hardswish ReLU6 SELU CELU SiLU Mish Threshold",
-    ),
-    **_each(_activation("out0"), "ReLU"),
+    **_each(_activation("in0", "copy"), "Hardsigmoid Hardtanh Hardswish ReLU6 SiLU Mish Threshold"),
+    **_each(_activation("in0", "out0"), "ELU SELU CELU LeakyReLU"),
+    **_each(_activation("out0", "out0"), "ReLU"),
     **_each(
         _new("out0"),
         "Sigmoid Tanh Softmax Softmax2d LogSoftmax relu sigmoid tanh exp sqrt rsqrt",
@@ -269,6 +304,8 @@ _RULES: Mapping[str, Rule] = {
     **_each(_interpolated, "Upsample interpolate"),
     "LayerNorm": _layer_norm,
     "GroupNorm": _group_norm,
+    "RMSNorm": _rms_norm,
+    "MultiheadAttention": _self_attention,
     "Softmin": _softmin,
     "pad": _padded,
     "add": _sum_of,
@@ -290,6 +327,7 @@ def effect(
     *,
     sources: Sequence[bool],
     train: bool,
+    alike: bool = False,
 ) -> Effect | None:
     """What a call of an op does to memory; None where it is not modelled.
 
@@ -299,11 +337,12 @@ def effect(
         grads: which of them need a gradient.
         sources: of each whether it is a tensor; others are numbers.
         train: the mode of the forward.
+        alike: whether all inputs are one tensor.
     """
     rule = _RULES.get(name)
     if rule is None:
         return None
-    return rule(Call(SimpleNamespace(**arguments), ins, outs, grads, sources, train))
+    return rule(Call(SimpleNamespace(**arguments), ins, outs, grads, sources, train, alike))
 
 
 def modelled(name: str) -> bool:
