@@ -214,6 +214,8 @@ def run(
     init: Literal["default", "zeros"] = "default",
     memory_limit: int | str | None = None,
     max_steps: int = limits.STEPS,
+    optimizer: str | None = None,
+    memory: int | None = None,
 ) -> Report:
     """Plan a network, build it from lazy modules, run it once on the device, and compare.
 
@@ -224,21 +226,38 @@ def run(
         warmup, runs: forwards before measuring, and measured.
         seed: of weights and random inputs, from -2**63 to 2**64 - 1; torch's generators are left
             as they were.
+        optimizer: ``sgd``, ``sgd-momentum``, ``adam`` or ``adamw``, whose state is counted in
+            ``memory`` of the report, which is there with ``train`` as well.
+        memory: bytes, for which the report tells the largest batch that fits.
 
     Raises:
         SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`; SpecError also
-            for a seed out of range.
+            for a seed out of range, or an optimizer that is not known.
     """
     if warmup < 0 or runs < 1:
         raise _bad_option(f"`warmup` is 0 or more and `runs` 1 or more, not {warmup} and {runs}")
     _require_seed(seed)
     _require("init", init, INITS)
+    if optimizer is not None:
+        from lazyinspect.measure.memory.memory import require_optimizer
+
+        require_optimizer(optimizer)
     planned = plan(
         spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow,
         max_steps=max_steps,
     )  # fmt: skip
+    from lazyinspect.measure.memory.report import with_memory
+
+    again = partial(
+        plan, spec, variant=variant, set=set, input=input, dtype=dtype, allow=allow,
+        max_steps=max_steps,
+    )  # fmt: skip
+    remembered = partial(
+        with_memory, plan=planned, again=lambda size: again(batch=size), train=train,
+        optimizer=optimizer, memory=memory,
+    )  # fmt: skip
     if re.fullmatch(r"meta(:\d+)?", device):
-        return planned.report()
+        return remembered(planned.report())
     with importing_torch():
         from lazyinspect.probe import probe
 
@@ -252,13 +271,15 @@ def run(
         seed=seed,
         init=init,
         memory_limit=memory_limit,
+        memory=train or optimizer is not None or memory is not None,
     )
-    return planned.report(
+    report = planned.report(
         environment=environment_of(probed.device, probed.device_name),
         rows=probed.rows,
         timing=probed.timing,
         verified=probed.verified,
     )
+    return remembered(report, measured=probed.memory)
 
 
 def call(

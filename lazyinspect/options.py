@@ -124,18 +124,18 @@ def has_names(found: list[int | str] | dict[str, list[int | str]] | None) -> boo
     return any(isinstance(size, str) for shape in several for size in shape)
 
 
-def size(text: str) -> int:
+def size(text: str, option: str = "--memory-limit") -> int:
     """``8GiB`` in bytes."""
     units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
     units |= {f"{letter}IB": 2 ** (10 * power) for power, letter in enumerate("KMGT", start=1)}
     number = text.strip().rstrip("BbKkMmGgTtIi ")
     if number[:1] == "-":
-        refuse(f"`{text}` is less than 0", "--memory-limit")
+        refuse(f"`{text}` is less than 0", option)
     unit = text.strip()[len(number) :].strip().upper()
     try:
         return int(float(number) * units[unit])
     except (KeyError, ValueError, OverflowError):
-        refuse(f"`{text}` is no size: write 8GiB, 500MB or a number of bytes", "--memory-limit")
+        refuse(f"`{text}` is no size: write 8GiB, 500MB or a number of bytes", option)
 
 
 def columns(text: str | None) -> tuple[str, ...] | None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lazyinspect.shapes import Shape
+
+if TYPE_CHECKING:
+    from lazyinspect.footprint import Footprint
 
 SCHEMA = "lazyinspect/report/1"
 
@@ -108,7 +111,11 @@ class Totals:
     """Sum over the rows whose count is known; None where no row's is."""
     rows_without_macs: int = 0
     activation_bytes: int | None = None
+    """What autograd keeps of a forward in training for the backward; None where a step is not
+    modelled, and of partial reports."""
     peak_inference_bytes: int | None = None
+    """The most that is alive at once in a forward without gradients, weights and inputs included;
+    None as above."""
 
     @property
     def flops(self) -> int | None:
@@ -191,3 +198,5 @@ class Report:
     """Said to the person on standard error; not part of the JSON."""
     stopped: Stopped | None = None
     """Of a partial report alone."""
+    memory: Footprint | None = None
+    """Where training, an optimizer or a memory to fit into was asked for."""

@@ -84,6 +84,13 @@ def run(
         str | None, typer.Option(metavar="SIZE", help="Refuse what needs more: `8GiB`.")
     ] = None,
     max_steps: MaxSteps = limits.STEPS,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Count its state: sgd, sgd-momentum, adam, adamw."),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="The largest batch that fits: `24GiB`.")
+    ] = None,
     symbolic: Annotated[
         bool, typer.Option("--symbolic", help="Formulas in N, H, W; plans alone, runs nothing.")
     ] = False,
@@ -120,6 +127,7 @@ def run(
         "max_steps": max_steps,
     }
     limit = None if memory_limit is None else options.size(memory_limit)
+    room = None if memory is None else options.size(memory, "--memory")
     plain = no_color or context.obj
     file = report_file(output, spec)
     layout = options.layout(
@@ -162,6 +170,8 @@ def run(
                 seed=seed,
                 init=init.value,
                 memory_limit=limit,
+                optimizer=optimizer,
+                memory=room,
             )
         for note in report.notes:
             say(f"note: {printable(note)}\n")

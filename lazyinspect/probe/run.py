@@ -9,8 +9,10 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from lazyinspect.footprint import Measured
 from lazyinspect.network import Init, build
 from lazyinspect.plan import tree
+from lazyinspect.probe.allocator import allocated
 from lazyinspect.probe.devices import device_name, resolve_device, seeded
 from lazyinspect.probe.inputs import make_inputs
 from lazyinspect.probe.memory import check_memory, parse_bytes
@@ -59,6 +61,8 @@ class Probed:
     """Torch's version."""
     device: str
     device_name: str | None
+    memory: Measured | str | None = None
+    """What its allocator has shown; the device's name where it tells nothing; None: not asked."""
 
 
 def probe(
@@ -72,6 +76,7 @@ def probe(
     seed: int = 0,
     init: Init = "default",
     memory_limit: int | str | None = None,
+    memory: bool = False,
 ) -> Probed:
     """Build the network, run the dummy forward, compare with the plan, and time it.
 
@@ -79,6 +84,7 @@ def probe(
 
     Args:
         memory_limit: bytes, or ``"8GB"``.
+        memory: measure what the device's allocator gives out.
 
     Raises:
         SpecError: a bad name of a device, a bad amount of memory, a class that does not import.
@@ -94,7 +100,12 @@ def probe(
         rows, timing = plan.rows, None
         if time and where.type != "meta":
             rows, timing = _timed(plan, network, inputs, where, warmup, runs)
-    return Probed(rows, timing, verified, torch.__version__, str(where), device_name(where))
+        shown: Measured | str | None = None
+        if memory:
+            with failures(plan):
+                shown = allocated(network, inputs, where, train=train) or where.type
+    name = device_name(where)
+    return Probed(rows, timing, verified, torch.__version__, str(where), name, shown)
 
 
 def materialised(

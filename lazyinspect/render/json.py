@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lazyinspect.footprint import Footprint, Peak
 from lazyinspect.report import (
     SCHEMA,
     Duration,
@@ -79,6 +80,7 @@ def data(report: Report) -> dict[str, Any]:
         "totals": _totals(report.totals),
         "timing": None if report.timing is None else _timing(report.timing),
         "verified": None if report.verified is None else _verified(report.verified),
+        **({} if report.memory is None else {"memory": footprint(report.memory)}),
         **({} if report.stopped is None else {"stopped": _stopped(report.stopped)}),
     }
 
@@ -151,6 +153,38 @@ def _totals(totals: Totals) -> dict[str, Any]:
     figures["activation_bytes"] = totals.activation_bytes
     figures["peak_inference_bytes"] = totals.peak_inference_bytes
     return figures
+
+
+def footprint(memory: Footprint) -> dict[str, Any]:
+    """Memory in bytes; what is by dtype has a dtype's name and its bytes."""
+    fit, measured = memory.fit, memory.measured
+    return {
+        "parameters": dict(memory.parameters),
+        "buffers": dict(memory.buffers),
+        "inputs": dict(memory.inputs),
+        "gradients": dict(memory.gradients),
+        "optimizer": memory.optimizer,
+        "optimizer_state": dict(memory.optimizer_state),
+        "kept": dict(memory.kept),
+        "inference": _peak(memory.inference),
+        "training": {**_peak(memory.training), "phase": memory.phase},
+        "not_modelled": [
+            {"path": each.path, "op": each.op, "source": _place(each.place)}
+            for each in memory.not_modelled
+        ],
+        "fit": None if fit is None else {
+            "memory": fit.memory, "batch": fit.batch, "peak": fit.peak,
+            "next_peak": fit.next_peak, "exact": fit.exact,
+        },
+        "measured": None if measured is None else {
+            "device": measured.device, "inference": measured.inference,
+            "training": measured.training,
+        },
+    }  # fmt: skip
+
+
+def _peak(peak: Peak) -> dict[str, Any]:
+    return {"bytes": peak.bytes, "path": peak.path, "exact": peak.exact}
 
 
 def _timing(timing: Timing) -> dict[str, Any]:

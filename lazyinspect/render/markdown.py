@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lazyinspect.render import figures, summary
+from lazyinspect.render import figures, footprint, summary
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import printable
 from lazyinspect.render.table import conversion
@@ -48,6 +48,9 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
     yield f"- Parameters: {summary.params(report)}"
     yield f"- Memory: {summary.memory(report)}"
     yield f"- MACs: {summary.macs(report)}"
+    if report.memory is not None:
+        for label, text in footprint.lines(report.memory):
+            yield f"- Memory, {label}: {escaped(text)}"
     time = summary.forward(report)
     if time is not None:
         yield f"- Forward: {escaped(time)}"

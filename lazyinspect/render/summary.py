@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import wrap
 
-from lazyinspect.render import figures
+from lazyinspect.render import figures, footprint
 from lazyinspect.render.paint import Line as TextLine
 from lazyinspect.render.paint import printable
 from lazyinspect.render.tree import Line
@@ -24,7 +24,7 @@ def summary(
     Args:
         device: whether to say at its end where it ran.
     """
-    foot = [*_legend(drawn), *_totals(report, width)]
+    foot = [*_legend(drawn), *_totals(report, width), *_memory(report, width)]
     return _head(report, width), [*foot, *_device(report)] if device else foot
 
 
@@ -159,6 +159,15 @@ def _totals(report: Report, width: int) -> list[TextLine]:
     if time is not None:
         lines += _labelled("forward", time, width)
     return lines
+
+
+def _memory(report: Report, width: int) -> list[TextLine]:
+    if report.memory is None:
+        return []
+    lines: list[TextLine] = [[], [("memory", "bold")]]
+    for label, text in footprint.lines(report.memory):
+        lines += _labelled(label, text, width)
+    return [*lines, []]
 
 
 def _device(report: Report) -> list[TextLine]:

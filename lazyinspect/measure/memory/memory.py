@@ -24,11 +24,7 @@ def footprint(plan: Plan, optimizer: str | None = None) -> Footprint:
     Raises:
         SpecError: there is no optimizer of that name.
     """
-    if optimizer is not None and optimizer not in OPTIMIZERS:
-        raise SpecError(
-            Problem("bad-option", f"there is no optimizer `{optimizer}` here",
-                    help=did_you_mean(optimizer, OPTIMIZERS, "one of " + ", ".join(OPTIMIZERS)))
-        )  # fmt: skip
+    require_optimizer(optimizer)
     evaluated, trained = trace(plan, train=False), trace(plan, train=True)
     weights, buffers, gradients, tensors = _weights(plan)
     inputs = _by_dtype(entry.type for entry in plan.inputs)
@@ -59,6 +55,15 @@ def footprint(plan: Plan, optimizer: str | None = None) -> Footprint:
         phase=phase,
         not_modelled=_not_modelled(plan, evaluated, trained),
     )
+
+
+def require_optimizer(name: str | None) -> None:
+    """Raises SpecError where there is no optimizer of that name."""
+    if name is not None and name not in OPTIMIZERS:
+        raise SpecError(
+            Problem("bad-option", f"there is no optimizer `{name}` here",
+                    help=did_you_mean(name, OPTIMIZERS, "one of " + ", ".join(OPTIMIZERS)))
+        )  # fmt: skip
 
 
 def int_of(size: int) -> int:

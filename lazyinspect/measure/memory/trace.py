@@ -214,7 +214,9 @@ class _Tracer:
         op = node.op if isinstance(node, (Leaf, Function)) else None
         if op is None or not modelled(op.name):
             return None
-        if op.name not in _ANY_LAYOUT and not all(
+        # a product of matrices reads rows wherever they lie
+        any_layout = op.name in _ANY_LAYOUT or (op.name == "Linear" and ins[0].kind.rank == 2)
+        if not any_layout and not all(
             lay.in_order(tensor.kind.shape, tensor.strides) for tensor in ins
         ):
             return None
