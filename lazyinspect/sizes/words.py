@@ -150,6 +150,14 @@ def substituted(poly: Poly, sets: dict[str, SizeSet]) -> Poly:
     return poly.replaced(by) if by else poly
 
 
+def alternatives(poly: Poly) -> int:
+    """How many formulas a maximum in it is the largest of; 1 without one."""
+    counts = [
+        len(atom.of) for monomial, _ in poly.terms for atom in monomial if isinstance(atom, Extreme)
+    ]
+    return max(counts, default=1)
+
+
 def relation(poly: Poly, sign: str) -> str:
     """``formula sign 0`` with what is subtracted on the other side: ``floor(H/16) = 14``."""
     factor = 0

@@ -6,6 +6,6 @@ and ``fit`` finds the largest batch.
 """
 
 from lazyinspect.measure.memory.fit import largest_batch
-from lazyinspect.measure.memory.memory import footprint
+from lazyinspect.measure.memory.memory import activations, footprint
 
-__all__ = ["footprint", "largest_batch"]
+__all__ = ["activations", "footprint", "largest_batch"]

@@ -89,9 +89,10 @@ def _convolution(call: Call) -> Effect | None:
     if getattr(a, "padding_mode", "zeros") != "zeros":
         return None  # the padded input is a tensor of its own
     if a.padding == "same":
-        n = len(call.ins[0].shape) - 2
-        kernel, dilation = ntuple(a.kernel_size, n), ntuple(a.dilation, n)
-        if any(d * (k - 1) % 2 for k, d in zip(kernel, dilation, strict=False)):
+        kernel, dilation = ntuple(a.kernel_size, 1), ntuple(a.dilation, 1)
+        n = max(len(kernel), len(dilation))
+        pairs = zip(ntuple(a.kernel_size, n), ntuple(a.dilation, n), strict=False)
+        if any(d * (k - 1) % 2 for k, d in pairs):
             return None  # as is one padded more on one side
     return Effect(keeps=("in0",))
 
@@ -266,10 +267,10 @@ def _each(rule: Rule, names: str) -> dict[str, Rule]:
 _RULES: Mapping[str, Rule] = {
     **_each(
         _new("in0"),
-        "ConvTranspose1d ConvTranspose2d ConvTranspose3d Linear AvgPool1d AvgPool2d AvgPool3d "
+        "ConvTranspose1d ConvTranspose2d Linear AvgPool1d AvgPool2d AvgPool3d "
         "ReflectionPad1d ReflectionPad2d ReflectionPad3d "
         "ReplicationPad1d ReplicationPad2d ReplicationPad3d Hardshrink GELU PReLU Softplus "
-        "Softshrink GLU gelu silu log sin cos square abs var",
+        "Softshrink GLU gelu silu log sin cos square abs clamp var",
     ),
     **_each(_activation("in0", "copy"), "Hardsigmoid Hardtanh Hardswish ReLU6 SiLU Mish Threshold"),
     **_each(_activation("in0", "out0"), "ELU SELU CELU LeakyReLU"),
@@ -282,7 +283,7 @@ _RULES: Mapping[str, Rule] = {
         _new(),
         "ConstantPad1d ConstantPad2d ConstantPad3d ZeroPad1d ZeroPad2d ZeroPad3d CircularPad1d "
         "CircularPad2d CircularPad3d UpsamplingNearest2d UpsamplingBilinear2d PixelShuffle "
-        "PixelUnshuffle ChannelShuffle Unfold cat stack sub neg floor_divide eq ne gt ge lt le "
+        "PixelUnshuffle ChannelShuffle cat stack sub neg floor_divide eq ne gt ge lt le "
         "mean sum cumsum repeat tile triu tril flip roll positions",
     ),
     **_each(

@@ -57,6 +57,19 @@ def footprint(plan: Plan, optimizer: str | None = None) -> Footprint:
     )
 
 
+def activations(plan: Plan) -> tuple[int | None, int | None]:
+    """What autograd keeps, and the peak of inference, weights and inputs included.
+
+    None where a step is not modelled. Formulas where sizes are.
+    """
+    evaluated, trained = trace(plan, train=False), trace(plan, train=True)
+    kept = None if trained.unmodelled else total(liveness.kept(trained))
+    if evaluated.unmodelled:
+        return kept, None
+    weights, buffers, _, _ = _weights(plan)
+    return kept, total(weights) + total(buffers) + liveness.inference(evaluated).bytes
+
+
 def require_optimizer(name: str | None) -> None:
     """Raises SpecError where there is no optimizer of that name."""
     if name is not None and name not in OPTIMIZERS:

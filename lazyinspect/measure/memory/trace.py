@@ -6,7 +6,7 @@ A storage is what is allocated: views and in-place results share their input's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +30,8 @@ _ANY_LAYOUT = _LIKE_INPUT | frozenset(
     "lt le positions".split()
 )
 """Ops that read an input as it lies; others copy one that is not contiguous first."""
+_COPYING = frozenset("Conv1d Conv2d Conv3d".split())
+"""Ops that copy it for as long as they run, and of which autograd keeps the input as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,17 +218,19 @@ class _Tracer:
             return None
         # a product of matrices reads rows wherever they lie
         any_layout = op.name in _ANY_LAYOUT or (op.name == "Linear" and ins[0].kind.rank == 2)
-        if not any_layout and not all(
-            lay.in_order(tensor.kind.shape, tensor.strides) for tensor in ins
-        ):
+        ordered = any_layout or all(lay.in_order(t.kind.shape, t.strides) for t in ins)
+        if not ordered and op.name not in _COPYING:
             return None
         assert isinstance(node, (Leaf, Function))
         arguments = {**op.parameters.defaults, **node.args}
         flat = [isinstance(item, Tensor) for item in _flat(tuple(sources))]
-        return effect(
+        found = effect(
             op.name, arguments, [t.kind for t in ins], kinds, [t.grad for t in ins],
             sources=flat, train=self.train, alike=len({t.storage for t in ins}) == 1,
         )  # fmt: skip
+        if ordered or found is None:
+            return found
+        return replace(found, workspace=found.workspace + ins[0].kind.nbytes)
 
     def _outputs(
         self,

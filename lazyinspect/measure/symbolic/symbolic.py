@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lazyinspect.errors import LazyinspectError, Problem, SpecError
 from lazyinspect.formulas import Symbolic, Unknown
+from lazyinspect.measure.memory import activations
 from lazyinspect.measure.symbolic.compare import Comparison
 from lazyinspect.measure.symbolic.conditions import (
     Clause,
@@ -190,8 +192,11 @@ def _symbolic(planning: Callable[..., Plan], given: Named, values: Mapping[str, 
     finder.clauses = [*clauses, *kept]
     works = {name: finder.sizes(name) for name in names}
     unknown, doubtful, checked = _checks(trials, finder, clauses, plans, names)
+    held, peak = (None, None) if doubtful else activations(plan)
+    report = plan.report()
+    totals = replace(report.totals, activation_bytes=held, peak_inference_bytes=peak)
     return Symbolic(
-        report=plan.report(),
+        report=replace(report, totals=totals),
         planned=dict(values),
         plans=plans,
         works=works,

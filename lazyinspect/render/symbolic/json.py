@@ -49,7 +49,8 @@ def data(found: Symbolic, *, rows: bool) -> dict[str, Any]:
         **({"layers": [_layer(row, k in found.doubtful) for k, row in enumerate(report.layers)]}
            if rows else {}),
         "totals": {
-            name: None if doubt else formula(getattr(report.totals, name)) for name in _FIGURES
+            name: None if doubt else formula(getattr(report.totals, name))
+            for name in (*_FIGURES, "activation_bytes", "peak_inference_bytes")
         },
     }  # fmt: skip
 

@@ -23,7 +23,8 @@ def rewritten(found: Symbolic, *, keys: bool = False) -> Report:
     """
     write = _Rewriter(found, keys)
     report = found.report
-    figures: dict[str, Any] = {name: write.size(getattr(report.totals, name)) for name in _FIGURES}
+    names = (*_FIGURES, "activation_bytes", "peak_inference_bytes")
+    figures: dict[str, Any] = {name: write.size(getattr(report.totals, name)) for name in names}
     if found.doubtful:
         figures["macs"] = None
     return replace(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from textwrap import wrap
 
 from lazyinspect.formulas import Symbolic
-from lazyinspect.render import table
+from lazyinspect.render import figures, table
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line as TextLine
 from lazyinspect.render.paint import paint, printable
@@ -15,9 +15,12 @@ from lazyinspect.render.summary import edges, parameters, title
 from lazyinspect.render.symbolic import words
 from lazyinspect.render.symbolic.rewrite import rewritten
 from lazyinspect.render.tree import lines
-from lazyinspect.sizes.words import joined, relation
+from lazyinspect.sizes.size import Size
+from lazyinspect.sizes.words import alternatives, joined, relation
 
 _LABEL = 12
+_ALTERNATIVES = 4
+"""Formulas of which the largest is written out."""
 USUAL = ("output", "params", "macs")
 
 
@@ -39,8 +42,11 @@ def _lines(found: Symbolic, layout: Layout, rows: bool) -> Iterator[TextLine]:
         drawn = lines(report.layers, depth=layout.depth, fold=layout.fold)
         if layout.columns is None:
             layout = replace(layout, columns=USUAL)
+        totals = report.totals
         written = list(table.all_lines(report, drawn, layout, device=False))
         yield from written
+        yield from _labelled("kept", _bytes(totals.activation_bytes), layout.width)
+        yield from _labelled("inference", _bytes(totals.peak_inference_bytes), layout.width)
         if any(text.strip().endswith(" terms)") for line in written for text, _ in line):
             yield []
             yield [("(N terms)  a sum of N products, written whole in --format json", "dim")]
@@ -55,6 +61,17 @@ def _lines(found: Symbolic, layout: Layout, rows: bool) -> Iterator[TextLine]:
             others = f" Without formulas because of it: {each.rows:,} rows, marked ?"
             yield [(f"{step} has no rule for formulas.{others}", "yellow")]
         yield [("planned, not run on a device", "dim")]
+
+
+def _bytes(value: int | None) -> str:
+    """A figure of memory; of one that depends on which step is the largest, how many those are."""
+    if value is None:
+        return "not known: not every step is modelled"
+    if isinstance(value, Size):
+        many = alternatives(value.poly)
+        if many > _ALTERNATIVES:
+            return f"the largest of {many} formulas, written whole in --format json"
+    return figures.size(value)
 
 
 def sizes(found: Symbolic, width: int) -> Iterator[TextLine]:
