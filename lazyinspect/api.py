@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from os import PathLike
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from torch import nn
     from typing_extensions import Unpack
 
+    from lazyinspect.accounts import By
     from lazyinspect.drift import CheckReport, Comparison, Drift, Locked
     from lazyinspect.export.asked import Asked, BinaryFormat, TextFormat
+    from lazyinspect.footprint import Measured
     from lazyinspect.formulas import Symbolic
     from lazyinspect.lock.networks import Options
     from lazyinspect.probe.calls import Calls
@@ -216,6 +219,9 @@ def run(
     max_steps: int = limits.STEPS,
     optimizer: str | None = None,
     memory: int | None = None,
+    accounting: bool = False,
+    top: int | None = None,
+    by: By = "macs",
 ) -> Report:
     """Plan a network, build it from lazy modules, run it once on the device, and compare.
 
@@ -229,6 +235,10 @@ def run(
         optimizer: ``sgd``, ``sgd-momentum``, ``adam`` or ``adamw``, whose state is counted in
             ``memory`` of the report, which is there with ``train`` as well.
         memory: bytes, for which the report tells the largest batch that fits.
+        accounting: whether the report tells who has the parameters and MACs: by kind of op, by
+            dtype, what is tied and shared.
+        top, by: how many rows it names that spend the most, and of what: ``macs``, ``params``,
+            ``time``, ``memory``.
 
     Raises:
         SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`; SpecError also
@@ -238,6 +248,11 @@ def run(
         raise _bad_option(f"`warmup` is 0 or more and `runs` 1 or more, not {warmup} and {runs}")
     _require_seed(seed)
     _require("init", init, INITS)
+    _require("by", by, ("macs", "params", "time", "memory"))
+    if top is not None and (type(top) is not int or top < 1):
+        raise _bad_option(f"`top` takes an integer of 1 or more, and gets {top!r}")
+    if by == "time" and (not time or device.startswith("meta")):
+        raise _bad_option("`by` is time, and nothing is timed", "--time, and a device that runs")
     if optimizer is not None:
         from lazyinspect.measure.memory.memory import require_optimizer
 
@@ -252,10 +267,14 @@ def run(
         plan, spec, variant=variant, set=set, input=input, dtype=dtype, allow=allow,
         max_steps=max_steps,
     )  # fmt: skip
-    remembered = partial(
-        with_memory, plan=planned, again=lambda size: again(batch=size), train=train,
-        optimizer=optimizer, memory=memory,
-    )  # fmt: skip
+
+    def remembered(report: Report, measured: Measured | str | None = None) -> Report:
+        found = with_memory(
+            report, plan=planned, again=lambda size: again(batch=size), train=train,
+            optimizer=optimizer, memory=memory, measured=measured,
+        )  # fmt: skip
+        return accounted(planned, found, accounting=accounting, top=top, by=by)
+
     if re.fullmatch(r"meta(:\d+)?", device):
         return remembered(planned.report())
     with importing_torch():
@@ -280,6 +299,21 @@ def run(
         verified=probed.verified,
     )
     return remembered(report, measured=probed.memory)
+
+
+def accounted(
+    planned: Plan, report: Report, *, accounting: bool, top: int | None, by: By
+) -> Report:
+    """The report with its accounts and top spenders, where they are asked for."""
+    if not accounting and top is None:
+        return report
+    from lazyinspect.measure import accounting as measure
+
+    return replace(
+        report,
+        accounts=measure.accounts(planned) if accounting else None,
+        top=None if top is None else measure.top(report.layers, by, top),
+    )
 
 
 def call(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lazyinspect.shapes import Shape
 
 if TYPE_CHECKING:
+    from lazyinspect.accounts import Accounts, Top
     from lazyinspect.footprint import Footprint
 
 SCHEMA = "lazyinspect/report/1"
@@ -200,3 +201,7 @@ class Report:
     """Of a partial report alone."""
     memory: Footprint | None = None
     """Where training, an optimizer or a memory to fit into was asked for."""
+    accounts: Accounts | None = None
+    """Where they were asked for."""
+    top: Top | None = None
+    """Who spends the most, where that was asked for."""

@@ -61,6 +61,15 @@ class DType(str, Enum):
     bfloat16 = "bfloat16"
 
 
+class By(str, Enum):
+    """What rows spend."""
+
+    macs = "macs"
+    params = "params"
+    time = "time"
+    memory = "memory"
+
+
 def run(
     context: typer.Context,
     spec: Spec,
@@ -91,6 +100,13 @@ def run(
     memory: Annotated[
         str | None, typer.Option(metavar="SIZE", help="The largest batch that fits: `24GiB`.")
     ] = None,
+    accounting: Annotated[
+        bool, typer.Option("--accounting", help="Parameters and MACs by kind, dtype, what is tied.")
+    ] = False,
+    top: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The rows that spend the most.")
+    ] = None,
+    by: Annotated[By, typer.Option(help="Of --top, and of the column share.")] = By.macs,
     symbolic: Annotated[
         bool, typer.Option("--symbolic", help="Formulas in N, H, W; plans alone, runs nothing.")
     ] = False,
@@ -106,7 +122,7 @@ def run(
         typer.Option(
             metavar="NAMES",
             help="Of the table, in order: type, args, input, output, params, trainable, bytes, "
-            "buffers, macs, flops, time, line.",
+            "buffers, macs, flops, share, time, line.",
         ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.table,
@@ -136,6 +152,7 @@ def run(
         depth=depth,
         fold=fold,
         columns=options.columns(columns),
+        by=by.value,
         array=variant == "all",
     )
 
@@ -172,6 +189,9 @@ def run(
                 memory_limit=limit,
                 optimizer=optimizer,
                 memory=room,
+                accounting=accounting,
+                top=top,
+                by=by.value,
             )
         for note in report.notes:
             say(f"note: {printable(note)}\n")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from lazyinspect.footprint import Footprint, Peak
+from lazyinspect.render.accounting import account_data, top_data
 from lazyinspect.report import (
     SCHEMA,
     Duration,
@@ -81,6 +82,8 @@ def data(report: Report) -> dict[str, Any]:
         "timing": None if report.timing is None else _timing(report.timing),
         "verified": None if report.verified is None else _verified(report.verified),
         **({} if report.memory is None else {"memory": footprint(report.memory)}),
+        **({} if report.accounts is None else {"accounting": account_data(report.accounts)}),
+        **({} if report.top is None else {"top": top_data(report.top)}),
         **({} if report.stopped is None else {"stopped": _stopped(report.stopped)}),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Layout:
     """Draw identical repeated siblings once, with a count."""
     columns: tuple[str, ...] | None = None
     """Names of the table's columns after the first; None for the usual ones."""
+    by: Literal["macs", "params", "time", "memory"] = "macs"
+    """What the column ``share`` is of."""
     array: bool = False
     """JSON: a list of reports, even of one."""
     verbose: bool = False

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 from lazyinspect.render import figures, footprint, summary
+from lazyinspect.render.accounting import account_lines, top_lines
 from lazyinspect.render.layout import Layout
-from lazyinspect.render.paint import printable
+from lazyinspect.render.paint import Line as TextLine
+from lazyinspect.render.paint import paint, printable
 from lazyinspect.render.table import conversion
 from lazyinspect.render.tree import Line, lines
 from lazyinspect.report import LayerRow, Report
@@ -45,6 +47,7 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
     if any(line.count > 1 for line in drawn):
         yield "×N: N equal blocks in a row, written once; the figures are those of one."
         yield ""
+    yield from _spending(report, layout)
     yield f"- Parameters: {summary.params(report)}"
     yield f"- Memory: {summary.memory(report)}"
     yield f"- MACs: {summary.macs(report)}"
@@ -56,6 +59,20 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
         yield f"- Forward: {escaped(time)}"
     verdict = summary.ending(report) or summary.verdict(report) or "planned, not run on a device"
     yield f"- {escaped(_capital(verdict))}"
+
+
+def _spending(report: Report, layout: Layout) -> Iterator[str]:
+    """Top spenders and accounts, as they stand in the table, in a block of their own."""
+    found: list[TextLine] = []
+    if report.top is not None:
+        found += top_lines(report.top, layout)
+    if report.accounts is not None:
+        found += account_lines(report.accounts, layout)
+    if found:
+        yield "```text"
+        yield paint(found[1:], color=False).rstrip("\n")
+        yield "```"
+        yield ""
 
 
 def _figures(row: LayerRow, dtype: str) -> tuple[str, str, str]:

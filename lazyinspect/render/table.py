@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lazyinspect.render import figures
+from lazyinspect.render.accounting import account_lines, bar, top_lines
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line as TextLine
 from lazyinspect.render.paint import cut, pad, paint, printable, width
 from lazyinspect.render.summary import summary
 from lazyinspect.render.tree import Line, lines
-from lazyinspect.report import Report
+from lazyinspect.report import LayerRow, Report
 
 GAP = 2
 _FORMULA = 44
@@ -71,9 +72,36 @@ COLUMNS: dict[str, Column] = {
         lambda line, _: "" if line.time_share is None else figures.share(line.time_share),
         "cyan",
     ),
+    "share": Column("Share", lambda line, _: "", right=False),
     "line": Column("Line", lambda line, _: str(line.row.place.line), "dim"),
 }
 """What ``--columns`` may name, besides the tree itself."""
+
+
+def _shares(report: Report, layout: Layout) -> Column:
+    """What a line spends of the whole, as a bar: of MACs, or of what ``by`` says."""
+    whole_ = _spent(report.layers[0], layout.by)
+
+    def cell(line: Line, dtype: str) -> str:
+        if layout.by == "time":
+            share = line.time_share
+        else:
+            spent = _spent(line.row, layout.by)
+            share = spent / whole_ if spent is not None and whole_ else None
+        if share is None or not line.row.complete:
+            return ""
+        return f"{bar(share, unicode=layout.unicode)} {figures.share(share):>6}"
+
+    titles = {"macs": "of MACs", "params": "of Params", "time": "of Time", "memory": "of Memory"}
+    return Column(titles[layout.by], cell, right=False)
+
+
+def _spent(row: LayerRow, by: str) -> int | None:
+    """Of a container the sum below it, of memory its weights alone."""
+    if by == "params":
+        return row.param_count
+    return row.param_bytes + row.buffer_bytes if by == "memory" else row.macs
+
 
 _LAYER = Column("Layer", lambda line, _: line.label, right=False)
 
@@ -94,6 +122,10 @@ def all_lines(
     yield from head
     yield []
     yield from _table(report, drawn, layout)
+    if report.top is not None:
+        yield from top_lines(report.top, layout)
+    if report.accounts is not None:
+        yield from account_lines(report.accounts, layout)
     yield []
     yield from foot
 
@@ -104,6 +136,8 @@ def _table(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[Te
         names = (*names, "time")
     dtype = figures.usual_dtype(tensor for row in report.layers for tensor in row.outputs)
     columns = {"layer": _LAYER} | {name: COLUMNS[name] for name in names}
+    if "share" in columns:
+        columns["share"] = _shares(report, layout)
     cells = {
         name: [printable(column.cell(line, dtype)) for line in drawn]
         for name, column in columns.items()
