@@ -222,14 +222,23 @@ def run(
     accounting: bool = False,
     top: int | None = None,
     by: By = "macs",
+    min_time: float = 0.0,
+    compile: bool = False,
+    amp: bool = False,
+    channels_last: bool = False,
 ) -> Report:
     """Plan a network, build it from lazy modules, run it once on the device, and compare.
 
     Args:
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, ``auto``; ``meta`` plans only.
-        train: run in training mode.
+        train: run in training mode, and time a backward as well.
         time: measure the whole forward, and each layer's share.
-        warmup, runs: forwards before measuring, and measured.
+        warmup, runs: forwards before measuring, and measured, at least: warming up goes on until
+            the times are steady.
+        min_time: seconds that the measured forwards are to take together, at least.
+        compile: time the network as ``torch.compile`` makes it.
+        amp: time it under ``torch.autocast``.
+        channels_last: time it with the channels of images last in memory.
         seed: of weights and random inputs, from -2**63 to 2**64 - 1; torch's generators are left
             as they were.
         optimizer: ``sgd``, ``sgd-momentum``, ``adam`` or ``adamw``, whose state is counted in
@@ -244,6 +253,8 @@ def run(
         SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`; SpecError also
             for a seed out of range, or an optimizer that is not known.
     """
+    if not 0 <= min_time < 1e6:
+        raise _bad_option(f"`min_time` is seconds, 0 or more, not {min_time}")
     if warmup < 0 or runs < 1:
         raise _bad_option(f"`warmup` is 0 or more and `runs` 1 or more, not {warmup} and {runs}")
     _require_seed(seed)
@@ -278,7 +289,7 @@ def run(
     if re.fullmatch(r"meta(:\d+)?", device):
         return remembered(planned.report())
     with importing_torch():
-        from lazyinspect.probe import probe
+        from lazyinspect.probe import How, probe
 
     probed = probe(
         planned,
@@ -291,6 +302,7 @@ def run(
         init=init,
         memory_limit=memory_limit,
         memory=train or optimizer is not None or memory is not None,
+        how=How(min_time, compile, amp, channels_last),
     )
     report = planned.report(
         environment=environment_of(probed.device, probed.device_name),

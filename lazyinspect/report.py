@@ -147,12 +147,38 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Time of the whole forward, without hooks."""
+    """Time of the whole forward, without hooks; and what it was measured under."""
 
     device: str
     warmup: int
     runs: int
     forward_ns: Duration
+    warmed: int | None = None
+    """Forwards before those that count: as many as it took until the times were steady."""
+    threads: int | None = None
+    """Of torch on the CPU."""
+    dtype: str | None = None
+    """Of the parameters."""
+    batch: int | None = None
+    """Inputs in one forward; None where it has no batch."""
+    training_ns: Duration | None = None
+    """Of a forward and a backward together; None outside ``--train``."""
+    layers_ns: int | None = None
+    """Sum of the layers' medians, each timed by itself; None where none was."""
+    hooked_ns: int | None = None
+    """Median of the whole forward while its layers were timed."""
+    compile_ns: int | None = None
+    """Of the first forward of the compiled network; None where it was not compiled."""
+    amp: str | None = None
+    """The dtype that torch.autocast computed in."""
+    channels_last: bool = False
+
+    @property
+    def inputs_per_second(self) -> float | None:
+        """Inputs in a second; None where there is no batch."""
+        if self.batch is None or not self.forward_ns.median:
+            return None
+        return self.batch * 1e9 / self.forward_ns.median
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,16 @@ def run(
     time: Annotated[bool, typer.Option("--time/--no-time", help="Measure the forward.")] = True,
     warmup: Annotated[int, typer.Option(min=0, help="Forwards before measuring.")] = 3,
     runs: Annotated[int, typer.Option(min=1, help="Forwards measured.")] = 20,
+    min_time: Annotated[
+        float, typer.Option(metavar="S", min=0, help="Seconds to measure for, at least.")
+    ] = 0.0,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Time it as torch.compile makes it.")
+    ] = False,
+    amp: Annotated[bool, typer.Option("--amp", help="Time it under torch.autocast.")] = False,
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="Time it with channels last in memory.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the weights and the random input.")] = 0,
     init: Annotated[Init, typer.Option(help="`zeros` skips initialisation.")] = Init.default,
     memory_limit: Annotated[
@@ -122,7 +132,7 @@ def run(
         typer.Option(
             metavar="NAMES",
             help="Of the table, in order: type, args, input, output, params, trainable, bytes, "
-            "buffers, macs, flops, share, time, line.",
+            "buffers, macs, flops, share, time, ms, spread, speed, line.",
         ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.table,
@@ -192,6 +202,10 @@ def run(
                 accounting=accounting,
                 top=top,
                 by=by.value,
+                min_time=min_time,
+                compile=compile_,
+                amp=amp,
+                channels_last=channels_last,
             )
         for note in report.notes:
             say(f"note: {printable(note)}\n")

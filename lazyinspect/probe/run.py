@@ -9,14 +9,24 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from lazyinspect.errors import SpecError
 from lazyinspect.footprint import Measured
 from lazyinspect.network import Init, build
 from lazyinspect.plan import tree
+from lazyinspect.plan.inputs import require_batch
 from lazyinspect.probe.allocator import allocated
 from lazyinspect.probe.devices import device_name, resolve_device, seeded
+from lazyinspect.probe.forwards import (
+    Setting,
+    compiled,
+    in_channels_last,
+    time_forward,
+    time_training,
+)
 from lazyinspect.probe.inputs import make_inputs
 from lazyinspect.probe.memory import check_memory, parse_bytes
 from lazyinspect.probe.observe import nodes_by_path, untouched_buffers
+from lazyinspect.probe.timing import time_layers
 from lazyinspect.probe.verify import failures, verify
 from lazyinspect.report import (
     Duration,
@@ -50,6 +60,19 @@ class Plan(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class How:
+    """How a network is run to be timed."""
+
+    min_time: float = 0.0
+    """Seconds that the measured forwards are to take together, at least."""
+    compile: bool = False
+    """By ``torch.compile``."""
+    amp: bool = False
+    """Under ``torch.autocast``."""
+    channels_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Probed:
     """What a run adds to a plan's report."""
 
@@ -77,6 +100,7 @@ def probe(
     init: Init = "default",
     memory_limit: int | str | None = None,
     memory: bool = False,
+    how: How = How(),
 ) -> Probed:
     """Build the network, run the dummy forward, compare with the plan, and time it.
 
@@ -85,6 +109,7 @@ def probe(
     Args:
         memory_limit: bytes, or ``"8GB"``.
         memory: measure what the device's allocator gives out.
+        how: how the network is run to be timed.
 
     Raises:
         SpecError: a bad name of a device, a bad amount of memory, a class that does not import.
@@ -99,7 +124,10 @@ def probe(
         )
         rows, timing = plan.rows, None
         if time and where.type != "meta":
-            rows, timing = _timed(plan, network, inputs, where, warmup, runs)
+            setting = Setting(
+                where, _autocast(where) if how.amp else None, warmup, runs, how.min_time
+            )
+            rows, timing = _timed(plan, network, inputs, setting, how, train=train)
         shown: Measured | str | None = None
         if memory:
             with failures(plan):
@@ -148,22 +176,64 @@ def _materialise(
     return network, inputs, verify(plan, network, inputs, device, init=init, dry=dry)
 
 
+def _autocast(device: torch.device) -> torch.dtype:
+    """What torch.autocast computes in by default on a device's kind."""
+    return torch.get_autocast_dtype(device.type)
+
+
 def _timed(
     plan: Plan,
     network: nn.Module,
     inputs: Sequence[torch.Tensor],
-    device: torch.device,
-    warmup: int,
-    runs: int,
+    setting: Setting,
+    how: How,
+    *,
+    train: bool,
 ) -> tuple[tuple[LayerRow, ...], Timing]:
-    # imported here because a run without timing need not pay for it
-    from lazyinspect.probe.timing import time_forward, time_layers
-
     nodes = nodes_by_path(plan.root)
+    compile_ns = None
     with failures(plan), untouched_buffers(network, nodes):
-        forward = time_forward(network, inputs, device, warmup=warmup, runs=runs)
-        laps = time_layers(network, nodes, inputs, device)
-    return with_times(plan.rows, laps), Timing(str(device), warmup, runs, forward)
+        if how.channels_last:
+            network, inputs = in_channels_last(network, inputs)
+        runner = network
+        if how.compile:
+            runner, compile_ns = compiled(network, inputs, setting)
+        forward = time_forward(runner, inputs, setting)
+        training = time_training(runner, inputs, setting) if train else None
+        laps: dict[tuple[str, int], Duration] = {}
+        if not how.compile:
+            # hooks would break a compiled graph: its layers have no times of their own
+            laps = time_layers(network, nodes, inputs, setting.device, around=setting.autocast)
+    rows = with_times(plan.rows, laps) if laps else plan.rows
+    timed = rows[0].time_ns
+    return rows, Timing(
+        str(setting.device),
+        setting.warmup,
+        forward.runs,
+        forward.duration,
+        warmed=forward.warmed,
+        threads=torch.get_num_threads() if setting.device.type == "cpu" else None,
+        dtype=plan.dtype,
+        batch=_batch(plan),
+        training_ns=None if training is None else training.duration,
+        layers_ns=None if timed is None else timed.median,
+        hooked_ns=laps["", 0].median if laps else None,
+        compile_ns=compile_ns,
+        amp=None if setting.amp is None else str(setting.amp).removeprefix("torch."),
+        channels_last=how.channels_last,
+    )
+
+
+def _batch(plan: Plan) -> int | None:
+    """Inputs in one forward; None where they have no batch."""
+    sizes = {entry.type.shape[0] if entry.type.shape else 0 for entry in plan.inputs}
+    if len(sizes) != 1 or 0 in sizes:
+        return None
+    try:
+        require_batch(plan.call, plan.inputs)
+    except SpecError:
+        return None
+    return sizes.pop()
 
 
 def with_times(

@@ -1,9 +1,10 @@
-"""A materialised network and its inputs -> times in nanoseconds. Clock and device are given."""
+"""A materialised network and its inputs -> the time of each step, in nanoseconds."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -76,51 +77,6 @@ def stopwatch(device: torch.device) -> Stopwatch:
     return ClockStopwatch(synchroniser(device))
 
 
-def time_forward(
-    network: nn.Module,
-    inputs: Sequence[torch.Tensor],
-    device: torch.device,
-    *,
-    warmup: int = 3,
-    runs: int = 20,
-    clock: Callable[[], float] = time.perf_counter,
-    synchronise: Callable[[], None] | None = None,
-) -> Duration:
-    """Time of the whole forward, without hooks, by ``torch.utils.benchmark``.
-
-    Args:
-        warmup: forwards that do not count; at least two, which the Timer makes itself.
-        runs: forwards that do, each timed by itself.
-        clock: seconds.
-        synchronise: waits for the device; None: as ``device`` needs.
-    """
-    # imported here because a run without timing need not pay for it
-    from torch.utils.benchmark import Timer
-
-    wait = synchroniser(device) if synchronise is None else synchronise
-    times: list[float] = []
-
-    def synchronised() -> float:
-        wait()
-        return clock()
-
-    def lap() -> None:
-        start = synchronised()
-        network(*inputs)
-        times.append(synchronised() - start)
-
-    with torch.no_grad(), on_device(device):
-        for _ in range(warmup - 2):
-            network(*inputs)
-        Timer(
-            "lap()",
-            timer=synchronised,
-            globals={"lap": lap},
-            num_threads=torch.get_num_threads(),
-        ).timeit(runs)
-    return spread([round(seconds * 1e9) for seconds in times[-runs:]])
-
-
 def time_layers(
     network: nn.Module,
     nodes: Nodes,
@@ -129,18 +85,22 @@ def time_layers(
     *,
     repeats: int = 5,
     watch: Stopwatch | None = None,
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> dict[tuple[str, int], Duration]:
     """Time of every step by ``(path, call)``, containers included, in hooked forwards.
 
-    The hooks cost a few microseconds for each step; the whole forward's time is
-    :func:`time_forward`'s.
+    The hooks cost a few microseconds for each step; the whole forward's time is that of
+    ``forwards.time_forward``.
+
+    Args:
+        around: entered around each forward, as ``torch.autocast`` is.
     """
     watch = stopwatch(device) if watch is None else watch
     laps: dict[tuple[str, int], list[int]] = {}
     with torch.no_grad(), on_device(device):
         for _ in range(repeats):
             listener = _Laps(watch)
-            with listening(network, nodes, listener):
+            with listening(network, nodes, listener), around():
                 network(*inputs)
             watch.finish()
             for key, start, stop in listener.done:

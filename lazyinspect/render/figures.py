@@ -55,9 +55,21 @@ def spread(time: Duration) -> str:
     return f"{duration(time.p10)} to {duration(time.p90)}"
 
 
+def rate(value: float) -> str:
+    """A count in a second: ``6.94``, ``1,250``."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
+def flops_per_second(flops: int, nanoseconds: int) -> str:
+    """``111 GFLOP/s``: 2 x MACs over the time."""
+    text = three_digits(flops * 1e9 / nanoseconds, 1000, _DECIMAL)
+    number, _, unit = text.partition(" ")
+    return f"{number} {unit}FLOP/s"
+
+
 def share(fraction: float) -> str:
     """``12.3%``."""
-    return "100%" if fraction >= 0.9995 else f"{100 * fraction:.1f}%"
+    return "100%" if 0.9995 <= fraction < 1.0005 else f"{100 * fraction:.1f}%"
 
 
 def tensors(values: Sequence[NamedTensor], usual_dtype: str = "") -> str:

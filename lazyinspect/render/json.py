@@ -196,6 +196,17 @@ def _timing(timing: Timing) -> dict[str, Any]:
         "warmup": timing.warmup,
         "runs": timing.runs,
         "forward_ns": _duration(timing.forward_ns),
+        "warmed": timing.warmed,
+        "threads": timing.threads,
+        "dtype": timing.dtype,
+        "batch": timing.batch,
+        "inputs_per_second": timing.inputs_per_second,
+        "training_ns": None if timing.training_ns is None else _duration(timing.training_ns),
+        "layers_ns": timing.layers_ns,
+        "hooked_ns": timing.hooked_ns,
+        "compile_ns": timing.compile_ns,
+        "amp": timing.amp,
+        "channels_last": timing.channels_last,
     }
 
 

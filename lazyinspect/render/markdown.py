@@ -57,6 +57,9 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
     time = summary.forward(report)
     if time is not None:
         yield f"- Forward: {escaped(time)}"
+        yield f"- Speed: {escaped(summary.speed(report) or '')}"
+        for label, text in summary.besides(report):
+            yield f"- {label.capitalize()}: {escaped(text)}"
     verdict = summary.ending(report) or summary.verdict(report) or "planned, not run on a device"
     yield f"- {escaped(_capital(verdict))}"
 

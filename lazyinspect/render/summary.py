@@ -93,6 +93,46 @@ def forward(report: Report) -> str | None:
     return f"{median} (median of {timing.runs}; 80% took {figures.spread(time)})"
 
 
+def speed(report: Report) -> str | None:
+    """``6.94 inputs/s, 111 GFLOP/s; float32, 2 threads``; None where nothing was measured."""
+    timing = report.timing
+    if timing is None or not timing.forward_ns.median:
+        return None
+    parts = []
+    if timing.inputs_per_second is not None:
+        parts.append(f"{figures.rate(timing.inputs_per_second)} inputs/s")
+    totals = report.totals
+    if totals.flops and not totals.rows_without_macs:
+        parts.append(figures.flops_per_second(totals.flops, timing.forward_ns.median))
+    how = [timing.dtype or ""] + ([f"autocast {timing.amp}"] if timing.amp else [])
+    how += ["channels last"] if timing.channels_last else []
+    how += [_plural(timing.threads, "thread")] if timing.threads is not None else []
+    return ", ".join(parts) + ("; " if parts else "") + ", ".join(filter(None, how))
+
+
+def besides(report: Report) -> list[tuple[str, str]]:
+    """What else was timed: training, compiling, and the layers against the whole."""
+    timing = report.timing
+    if timing is None:
+        return []
+    found = []
+    if timing.training_ns is not None:
+        time = timing.training_ns
+        text = f"{figures.duration(time.median)} with the forward"
+        found.append(("backward", f"{text} (80% took {figures.spread(time)})"))
+    if timing.compile_ns is not None:
+        text = f"{figures.duration(timing.compile_ns)} for the first forward"
+        found.append(("compiling", f"{text}; compiled layers have no times of their own"))
+    if timing.layers_ns and timing.hooked_ns and timing.forward_ns.median:
+        whole = timing.forward_ns.median
+        overhead = timing.hooked_ns / whole - 1
+        sum_ = figures.duration(timing.layers_ns)
+        text = f"{sum_} together, {figures.share(timing.layers_ns / whole)} of the forward; timing"
+        more = "more" if overhead >= 0 else "less"
+        found.append(("layers", f"{text} them took {figures.share(abs(overhead))} {more}"))
+    return found
+
+
 def verdict(report: Report) -> str | None:
     """``verified on cpu: 175 layers agree with the plan``; None where nothing ran."""
     verified = report.verified
@@ -158,6 +198,9 @@ def _totals(report: Report, width: int) -> list[TextLine]:
     time = forward(report)
     if time is not None:
         lines += _labelled("forward", time, width)
+        lines += _labelled("speed", speed(report) or "", width)
+        for label, text in besides(report):
+            lines += _labelled(label, text, width)
     return lines
 
 

@@ -72,10 +72,30 @@ COLUMNS: dict[str, Column] = {
         lambda line, _: "" if line.time_share is None else figures.share(line.time_share),
         "cyan",
     ),
+    "ms": Column("Median", lambda line, _: _median(line), "cyan"),
+    "spread": Column("80% of runs", lambda line, _: _spread(line), "cyan"),
+    "speed": Column("FLOP/s", lambda line, _: _speed(line), "cyan"),
     "share": Column("Share", lambda line, _: "", right=False),
     "line": Column("Line", lambda line, _: str(line.row.place.line), "dim"),
 }
 """What ``--columns`` may name, besides the tree itself."""
+
+
+def _median(line: Line) -> str:
+    """One copy's, of equal ones the first's."""
+    return "" if line.row.time_ns is None else figures.duration(line.row.time_ns.median)
+
+
+def _spread(line: Line) -> str:
+    return "" if line.row.time_ns is None else figures.spread(line.row.time_ns)
+
+
+def _speed(line: Line) -> str:
+    """What a row achieves; nothing of one whose work is not counted."""
+    row = line.row
+    if row.time_ns is None or not row.time_ns.median or not row.flops or row.unknown_macs:
+        return ""
+    return figures.flops_per_second(row.flops, row.time_ns.median)
 
 
 def _shares(report: Report, layout: Layout) -> Column:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from plans import plan_of
 from torch import nn
 
+from lazyinspect import api
 from lazyinspect.errors import NetworkError
 from lazyinspect.probe import materialised, probe, resolve_device
 from lazyinspect.probe.devices import available, device_name, seeded
+from lazyinspect.probe.forwards import Setting, time_forward
 from lazyinspect.probe.inputs import make_inputs
 from lazyinspect.probe.memory import check_memory, free_bytes
-from lazyinspect.probe.timing import EventStopwatch, stopwatch, time_forward
+from lazyinspect.probe.timing import EventStopwatch, stopwatch
 
 pytestmark = pytest.mark.cuda
 
@@ -32,6 +36,7 @@ layers:
   out: {add: [pooled, last]}
   fc: {LazyLinear: 10}
 """
+ROOT = Path(__file__).parents[2]
 GPU = torch.device("cuda")
 
 
@@ -125,7 +130,7 @@ def test_memory_that_runs_out_in_the_forward_is_told_as_such() -> None:
 def test_times_on_the_gpu_are_those_of_its_own_work() -> None:
     network = nn.Linear(4096, 4096, device=GPU)
     x = torch.randn(4096, 4096, device=GPU)
-    measured = time_forward(network, (x,), GPU, warmup=5, runs=10)
+    measured = time_forward(network, (x,), Setting(GPU, warmup=5, runs=10)).duration
     # 2 x 4096^3 floating point operations take any GPU longer than a launch of some microseconds
     assert measured.median > 50_000
     watch = stopwatch(GPU)
@@ -135,3 +140,13 @@ def test_times_on_the_gpu_are_those_of_its_own_work() -> None:
     stop = watch.mark()
     watch.finish()
     assert 0.2 < watch.elapsed_ns(start, stop) / measured.median < 5
+
+
+def test_the_allocator_tells_no_less_than_the_plan_says_is_alive() -> None:
+    report = api.run(ROOT / "configs/resnet.yaml", device="cuda", train=True, time=False)
+    memory = report.memory
+    assert memory is not None and memory.measured is not None
+    # besides there are workspaces of kernels, and what the allocator rounds up
+    assert memory.measured.inference >= memory.inference.bytes
+    assert memory.measured.training is not None
+    assert memory.measured.training >= 0.9 * memory.training.bytes

@@ -10,6 +10,14 @@ import torch
 from plans import plan_of
 from torch import nn
 
+from lazyinspect.errors import NetworkError, SpecError
+from lazyinspect.probe.forwards import (
+    Setting,
+    compiled,
+    in_channels_last,
+    time_forward,
+    time_training,
+)
 from lazyinspect.probe.inputs import make_inputs
 from lazyinspect.probe.observe import nodes_by_path
 from lazyinspect.probe.run import materialised
@@ -18,7 +26,6 @@ from lazyinspect.probe.timing import (
     Stopwatch,
     spread,
     stopwatch,
-    time_forward,
     time_layers,
 )
 from lazyinspect.report import Duration
@@ -67,22 +74,93 @@ def test_spread_is_the_median_and_the_outer_tenths() -> None:
     assert spread([30, 10]) == Duration(median=20, p10=12, p90=28)
 
 
+def setting(device: FakeDevice, **options: Any) -> Setting:
+    return Setting(CPU, clock=device.clock, synchronise=device.synchronise, **options)
+
+
+X = (torch.zeros(1),)
+
+
 def test_the_forward_is_timed_with_the_device_waited_for() -> None:
     device = FakeDevice()
-    slow_start = [60.0, 50.0, 40.0]
-    network = Work(device, [*slow_start, 1.0, 2.0, 3.0, 4.0, 5.0])
-    measured = time_forward(
-        network,
-        (torch.zeros(1),),
-        CPU,
-        warmup=3,
-        runs=5,
-        clock=device.clock,
-        synchronise=device.synchronise,
-    )
-    assert measured == Duration(median=3 * 10**9, p10=1_400_000_000, p90=4_600_000_000)
-    assert network.calls == 3 + 5
+    network = Work(device, [60.0, 50.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    measured = time_forward(network, X, setting(device, warmup=2, runs=5))
+    assert measured.duration == Duration(median=3 * 10**9, p10=1_400_000_000, p90=4_600_000_000)
+    assert (measured.runs, measured.warmed) == (5, 2)
+    assert network.calls == 2 + 5
     assert not network.hooked
+
+
+def test_warming_up_ends_where_times_are_steady() -> None:
+    device = FakeDevice()
+    falling = [0.9, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.01, 0.01, 0.01, 0.01]
+    measured = time_forward(Work(device, falling), X, setting(device, warmup=3, runs=4))
+    # one, then windows of three: the first two of one median are the forwards 8 to 13
+    assert measured.warmed == 13 + 2
+    assert measured.duration == Duration(10_000_000, 10_000_000, 10_000_000)
+
+
+def test_warming_up_ends_after_seconds_where_times_are_never_steady() -> None:
+    device = FakeDevice()
+    rising = [0.1 * 1.3**k for k in range(80)]
+    measured = time_forward(Work(device, rising), X, setting(device, warmup=3, runs=2))
+    assert measured.warmed < 15
+
+
+def test_runs_go_on_for_the_least_time_that_was_asked_for() -> None:
+    device = FakeDevice()
+    measured = time_forward(
+        Work(device, [0.25]), X, setting(device, warmup=0, runs=2, min_time=3.0)
+    )
+    assert measured.runs >= 12
+    assert measured.duration.median == 250_000_000
+
+
+def test_training_is_timed_forward_and_backward_and_leaves_no_gradient() -> None:
+    network = nn.Linear(2, 3)
+    measured = time_training(network, (torch.zeros(4, 2),), Setting(CPU, warmup=0, runs=2))
+    assert measured is not None and measured.runs == 2
+    assert all(p.grad is None for p in network.parameters())
+
+
+def test_what_has_nothing_to_train_has_no_time_of_training() -> None:
+    assert time_training(nn.ReLU(), X, Setting(CPU, runs=1)) is None
+    frozen = nn.Linear(1, 1).requires_grad_(False)
+    assert time_training(frozen, X, Setting(CPU, runs=1)) is None
+
+
+def test_autocast_is_around_the_timed_forwards() -> None:
+    seen: list[torch.dtype] = []
+
+    class Sees(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = super().forward(x)
+            seen.append(y.dtype)
+            return y
+
+    time_forward(Sees(1, 1), X, Setting(CPU, amp=torch.bfloat16, runs=2))
+    assert set(seen) == {torch.bfloat16}
+
+
+def test_compiling_is_timed_apart_and_its_failure_is_an_error_of_ours() -> None:
+    network = nn.Linear(1, 1)
+    runner, nanoseconds = compiled(network, X, Setting(CPU), backend="eager")
+    torch.testing.assert_close(runner(X[0]), network(X[0]))
+    assert nanoseconds > 0
+    with pytest.raises(NetworkError) as raised:
+        compiled(network, X, Setting(CPU), backend="no such backend")
+    assert raised.value.problems[0].code == "cannot-compile"
+
+
+def test_channels_last_moves_images_and_nothing_else() -> None:
+    network, (image, ids) = in_channels_last(
+        nn.Conv2d(3, 4, 3), (torch.zeros(1, 3, 8, 8), torch.zeros(1, 5))
+    )
+    assert image.is_contiguous(memory_format=torch.channels_last)
+    assert ids.is_contiguous()
+    assert network.weight.is_contiguous(memory_format=torch.channels_last)  # type: ignore
+    with pytest.raises(SpecError, match="no input has four or five"):
+        in_channels_last(nn.Linear(1, 1), X)
 
 
 def test_timing_uses_the_threads_that_torch_uses() -> None:
@@ -96,7 +174,7 @@ def test_timing_uses_the_threads_that_torch_uses() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        time_forward(Threads(), (torch.zeros(1),), CPU, warmup=2, runs=2)
+        time_forward(Threads(), X, Setting(CPU, warmup=2, runs=2))
     finally:
         torch.set_num_threads(before)
     assert set(seen) == {2}
@@ -177,5 +255,5 @@ print([name for name in unwanted if name in sys.modules])
 
 @pytest.mark.parametrize("runs", [1, 2])
 def test_few_runs_are_enough(runs: int) -> None:
-    measured = time_forward(nn.Identity(), (torch.zeros(1),), CPU, warmup=0, runs=runs)
+    measured = time_forward(nn.Identity(), X, Setting(CPU, warmup=0, runs=runs)).duration
     assert measured.p10 <= measured.median <= measured.p90
