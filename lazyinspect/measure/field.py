@@ -212,8 +212,9 @@ class _Telling:
             if here and all(here):
                 fields.append(_field(name, dims, here))
         if not fields:
-            first = next((each for each in axes if isinstance(each, Lost)), None)
-            return NO_WINDOW if first is None else NoField(first.reason)
+            # positions were gone before a window came: those of images and sequences stand last
+            gone = next((each for each in reversed(axes) if isinstance(each, Lost)), None)
+            return NO_WINDOW if gone is None else NoField(gone.reason)
         names = tuple([name for field in fields for name in field.inputs])
         joint = [replace(field, inputs=names) for field in fields]
         if all(field == joint[0] for field in joint):
