@@ -24,7 +24,7 @@ from lazyinspect.plan.ops import table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.plan import Plan, environment_of, make_plan
 from lazyinspect.plan.quiet import importing_torch
-from lazyinspect.report import Report
+from lazyinspect.report import LayerRow, Report
 from lazyinspect.spec.grammar import GrammarError, parse_spec
 from lazyinspect.spec.model import Spec
 from lazyinspect.spec.names import did_you_mean, nearest
@@ -213,6 +213,7 @@ def run(
     init: Literal["default", "zeros"] = "default",
     memory_limit: int | str | None = None,
     max_steps: int = limits.STEPS,
+    receptive_field: bool = True,
 ) -> Report:
     """Plan a network, build it from lazy modules, run it once on the device, and compare.
 
@@ -223,6 +224,7 @@ def run(
         warmup, runs: forwards before measuring, and measured.
         seed: of weights and random inputs, from -2**63 to 2**64 - 1; torch's generators are left
             as they were.
+        receptive_field: find the field of every row.
 
     Raises:
         SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`; SpecError also
@@ -237,7 +239,7 @@ def run(
         max_steps=max_steps,
     )  # fmt: skip
     if re.fullmatch(r"meta(:\d+)?", device):
-        return planned.report()
+        return planned.report(rows=_fielded(planned, planned.rows, receptive_field))
     with importing_torch():
         from lazyinspect.probe import probe
 
@@ -254,10 +256,18 @@ def run(
     )
     return planned.report(
         environment=environment_of(probed.device, probed.device_name),
-        rows=probed.rows,
+        rows=_fielded(planned, probed.rows, receptive_field),
         timing=probed.timing,
         verified=probed.verified,
     )
+
+
+def _fielded(plan: Plan, rows: tuple[LayerRow, ...], wanted: bool) -> tuple[LayerRow, ...]:
+    if not wanted:
+        return rows
+    from lazyinspect.measure.field import with_fields
+
+    return with_fields(plan, rows)
 
 
 def call(
@@ -337,6 +347,7 @@ def _run_on(device: str, spec: Spec, variant: str | None, allow: tuple[str, ...]
 
     run(
         spec, variant=variant, allow=allow, device=device, time=False, init="zeros",
+        receptive_field=False,
         **planned_with(spec, spec.source.path),
     )  # fmt: skip
 

@@ -91,7 +91,7 @@ def run(
         typer.Option(
             metavar="NAMES",
             help="Of the table, in order: type, args, input, output, params, trainable, bytes, "
-            "buffers, macs, flops, time, line.",
+            "buffers, macs, flops, time, line, rf, jump, start.",
         ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.table,
@@ -123,6 +123,10 @@ def run(
         array=variant == "all",
     )
 
+    fields = format_ in (Format.json, Format.csv) or bool(
+        layout.columns and {"rf", "jump", "start"} & {*layout.columns}
+    )
+
     def report_of(loaded: LoadedSpec, name: str | None) -> Report:
         what = f"running {printable(spec)} on {device}"
         # a class of the user's own may print: the report is alone on standard output
@@ -139,6 +143,7 @@ def run(
                 seed=seed,
                 init=init.value,
                 memory_limit=limit,
+                receptive_field=fields,
             )
         for note in report.notes:
             say(f"note: {printable(note)}\n")

@@ -303,15 +303,15 @@ def test_learned_tensor_sees_no_input_and_changes_no_field() -> None:
 
 def test_fields_of_several_inputs_are_given_where_they_are_equal() -> None:
     text = (
-        "input: {{a: [1, 3, 32, 32], b: [1, 3, 32, 32], t: [1, 4]}}\nlayers:\n"
-        "  x: {{LazyConv2d: [4, 3], from: a}}\n  y: {{LazyConv2d: [4, {}], from: b}}\n"
-        "  g: {{LazyLinear: 8, from: t}}\n  s: {{view: [1, 8, 1, 1]}}\n"
-        "  out: {{cat: [x, y]}}\n  film: {{mul: [out, s]}}"
+        "input: {a: [1, 3, 32, 32], b: [1, 3, 32, 32], t: [1, 4]}\nlayers:\n"
+        "  x: {LazyConv2d: [4, 3], from: a}\n  y: {LazyConv2d: [4, 3, 1, 0], from: b}\n"
+        "  g: {LazyLinear: 8, from: t}\n  s: {view: [1, 8, 1, 1]}\n"
+        "  out: {cat: [x, y]}\n  film: {mul: [out, s]}"
     )
-    same = field_of(plan_of(text.format("3")), "film")
+    same = field_of(plan_of(text), "film")
     assert isinstance(same, ReceptiveField)
     assert (same.inputs, same.size) == (("a", "b"), (3, 3))
-    other = plan_of(text.format("{kernel_size: 5, padding: 1}").replace("[4, {k", "{{k"))
+    other = plan_of(text.replace("[4, 3, 1, 0]", "[4, 5, 1, 1]"))
     assert absence(other, "out") == "its fields with regard to `a` and `b` differ"
 
 
