@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lazyinspect.shapes import Shape
+
+if TYPE_CHECKING:
+    from fractions import Fraction  # which a plain run need not load
 
 SCHEMA = "lazyinspect/report/1"
 

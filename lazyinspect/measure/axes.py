@@ -158,9 +158,7 @@ def joined(step: Step, sources: Sequence[Seen], rank: int | None = None) -> Axes
 def _broadcast(step: Step, source: Seen, sizes: Sequence[int]) -> Axes:
     offset = len(sizes) - source.rank
     kept = {
-        dim: dim + offset
-        for dim, size in enumerate(source.shape)
-        if size == sizes[dim + offset]
+        dim: dim + offset for dim, size in enumerate(source.shape) if size == sizes[dim + offset]
     }
     return placed(source.axes, kept, step.lost("{} spreads one position over a dimension"))
 
@@ -218,4 +216,3 @@ def reshaped(before: Shape, after: Shape) -> dict[int, int]:
         elif i - first == 1 and j - second == 1:
             kept[first] = second
     return kept
-

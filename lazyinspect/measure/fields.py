@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from lazyinspect.measure.axes import (
     TOO_FINE,
@@ -512,7 +512,9 @@ RULES: dict[str, Rule] = {
     **_each("LayerNorm RMSNorm", layer_norm),
     **_each("LocalResponseNorm CrossMapLRN2d", response_norm),
     **{f"{kind}Pool{n}d": pooling(n) for kind in ("Max", "Avg", "LP") for n in (1, 2, 3)},
-    **{f"Adaptive{kind}Pool{n}d": adaptive_pooling(n) for kind in ("Avg", "Max") for n in (1, 2, 3)},
+    **{
+        f"Adaptive{kind}Pool{n}d": adaptive_pooling(n) for kind in ("Avg", "Max") for n in (1, 2, 3)
+    },
     **_each("MaxUnpool1d MaxUnpool2d MaxUnpool3d", lose_all("{} puts values where indices say")),
     **_each("FractionalMaxPool2d FractionalMaxPool3d", lose_all("{} places its windows at random")),
     **{

@@ -1,8 +1,8 @@
-"""What each layer reads along one dimension -> what a position sees of the network's input. No torch.
+"""What layers read along one dimension -> what a position sees of the input. No torch here.
 
 Positions of an output need not be alike: after an upsampling by 2, even and odd ones see other
-windows. But they repeat: what position ``p + period`` sees is what ``p`` sees, ``shift`` further on.
-So one entry for each position of a period says everything, and all of it in whole numbers.
+windows. But they repeat: what position ``p + period`` sees is what ``p`` sees, ``shift`` further
+on. So one entry for each position of a period says everything, and all of it in whole numbers.
 """
 
 from __future__ import annotations

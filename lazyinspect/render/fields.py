@@ -1,12 +1,15 @@
-"""Receptive fields of rows -> cells of a table, and the lines below it that say why some have none."""
+"""Receptive fields of rows -> cells of a table, and lines below it: why some rows have none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from lazyinspect.report import LayerRow, NoField, ReceptiveField
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 COLUMNS = ("rf", "jump", "start")
 """What ``--columns`` calls them."""

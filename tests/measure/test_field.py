@@ -231,7 +231,10 @@ def test_field_of_any_chain_is_what_it_sees(layers: str) -> None:
             "  - {LazyConv2d: [4, 3]}\n  - {AdaptiveAvgPool2d: 1}\n  - Sigmoid",
             "after `1` (AdaptiveAvgPool2d, line 4) every position sees all positions before it",
         ),
-        ("  - {LazyConv2d: [4, 3]}\n  - Flatten", "`1` (Flatten, line 4) lays out the positions anew"),
+        (
+            "  - {LazyConv2d: [4, 3]}\n  - Flatten",
+            "`1` (Flatten, line 4) lays out the positions anew",
+        ),
         (
             "  - {LazyConv2d: [4, 3]}\n  - {LazyGroupNorm: 2}",
             "after `1` (GroupNorm, line 4) every position sees all positions before it",

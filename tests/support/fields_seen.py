@@ -97,7 +97,9 @@ def check(plan: Plan, net: nn.Module, path: str = "", margin: int = 0, count: in
             for p, ends in wanted.items()
             if ends is None or (ends[0] >= margin and ends[1] < size - margin)
         }
-        near = {end + move for ends in inside.values() if ends for end in ends for move in (-1, 0, 1)}
+        near = {
+            end + move for ends in inside.values() if ends for end in ends for move in (-1, 0, 1)
+        }
         places = sorted(place for place in near if 0 <= place < size) or [0]
         found = observed(net, path, shape, dim, axis.dim, places)
         for position, ends in inside.items():
