@@ -91,7 +91,12 @@ def _cells(row: LayerRow) -> list[Any]:
 
 def _field(field: ReceptiveField | NoField | None) -> tuple[str | None, ...]:
     if isinstance(field, ReceptiveField):
-        return format_shape(field.size), fields.listed(field.jump), fields.listed(field.start), None
+        return (
+            format_shape(field.size),
+            fields.listed(fields.jumps(field)),
+            fields.listed(field.start),
+            None,
+        )
     return None, None, None, None if field is None else field.reason
 
 

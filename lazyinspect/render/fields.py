@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 from lazyinspect.report import LayerRow, NoField, ReceptiveField
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 COLUMNS = ("rf", "jump", "start")
 """What ``--columns`` calls them."""
@@ -20,7 +16,10 @@ MEANING = (
     "Field: positions of the input that one position of the output sees, away from borders; Jump: "
     "from one field to the next; Start: where the first begins, below 0 in padding"
 )
-RANGE = "7-9: the fields of different positions differ, and repeat"
+UNEQUAL = (
+    "4/2: positions in turn see fields of their own; every 2 positions these repeat, moved by 4. "
+    "7-9: the least and the most that one sees"
+)
 
 
 def size(field: ReceptiveField) -> str:
@@ -30,8 +29,14 @@ def size(field: ReceptiveField) -> str:
 
 
 def jump(field: ReceptiveField) -> str:
-    """``2``, or ``1/2`` after an upsampling."""
-    return _joined([str(each) for each in field.jump])
+    """``2``; ``4/2`` where positions differ: every two positions it moves by four."""
+    return _joined(jumps(field))
+
+
+def jumps(field: ReceptiveField) -> list[str]:
+    """Of each dimension."""
+    pairs = zip(field.jump, field.period, strict=True)
+    return [str(each) if every == 1 else f"{each * every}/{every}" for each, every in pairs]
 
 
 def start(field: ReceptiveField) -> str:
@@ -63,17 +68,17 @@ def notes(rows: Sequence[LayerRow], width: int) -> list[str]:
     """Lines below a table: what the columns mean, and each reason once."""
     lines = wrap(MEANING, max(width, 20))
     fields = [row.receptive_field for row in rows]
-    if any(isinstance(each, ReceptiveField) and each.least != each.size for each in fields):
-        lines.append(RANGE)
+    if any(isinstance(each, ReceptiveField) and max(each.period) > 1 for each in fields):
+        lines += wrap(UNEQUAL, max(width, 20))
     for reason, mark in marks(rows).items():
         text = f"{mark}  no field: {reason}"
         lines += wrap(text, max(width, 20), subsequent_indent="     ", break_long_words=False)
     return lines
 
 
-def listed(values: Sequence[Fraction | int | None]) -> str:
-    """``[1/2, 1]``, for CSV."""
-    return "[" + ", ".join("" if each is None else str(each) for each in values) + "]"
+def listed(texts: Iterable[object]) -> str:
+    """``[4/2, 1]``, for CSV."""
+    return "[" + ", ".join(map(str, texts)) + "]"
 
 
 def _joined(texts: Sequence[str]) -> str:
