@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from lazyinspect import api
-from lazyinspect.cli import app
+from lazyinspect.cli import main
 from lazyinspect.render import csv, json, markdown
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.table import render
 from lazyinspect.report import Report
+from lazyinspect.spec.grammar import parse_spec
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "docs" / "examples" / "field.yaml"
@@ -116,20 +116,15 @@ def test_fields_are_sought_where_they_are_shown(
         return run(*args, **options)
 
     monkeypatch.setattr(api, "run", spy)
-    done = CliRunner().invoke(app, ["run", str(SPEC), "--device", "meta", *options])
-    assert done.exit_code == 0
+    assert main(["run", str(SPEC), "--device", "meta", *options]) == 0
     assert asked == [has]
 
 
-def test_partial_report_has_no_fields() -> None:
-    done = CliRunner().invoke(
-        app, ["run", str(ROOT / "docs/examples/narrow.yaml"), "--format", "json"]
-    )
-    rows = parser.loads(done.stdout)["partial"]["layers"]
+def test_partial_report_has_no_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", str(ROOT / "docs/examples/narrow.yaml"), "--format", "json"])
+    rows = parser.loads(capsys.readouterr().out)["partial"]["layers"]
     assert [row["receptive_field"] for row in rows] == [None] * len(rows)
 
 
 def _spec(step: str) -> Any:
-    from lazyinspect.spec.grammar import parse_spec
-
     return parse_spec(f"input: [1, 3, 32, 32]\nlayers:\n  - {step}", "net.yaml")
