@@ -81,6 +81,10 @@ class Step:
         return Lost(reason.format(self.name))
 
 
+Rule: TypeAlias = Callable[[Step], "Axes | list[Axes]"]
+"""Gives the axes of every tensor of the output; of one, where all have the same."""
+
+
 def _tensors(value: Any) -> list[Seen]:
     if isinstance(value, Seen):
         return [value]

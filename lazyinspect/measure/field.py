@@ -11,8 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from lazyinspect.measure.axes import Axes, Axis, Lost, Seen, Step, all_lost, united
-from lazyinspect.measure.fields import NO_RULE, RULES, UNKNOWN, WINDOWS
+from lazyinspect.measure.fields import RULES, WINDOWS
 from lazyinspect.measure.reach import ONE
+from lazyinspect.measure.reasons import NO_RULE, UNKNOWN
 from lazyinspect.plan.ops.base import Op
 from lazyinspect.plan.ops.operands import flat
 from lazyinspect.plan.plan import Plan

@@ -204,7 +204,7 @@ def chains(draw: Any) -> str:
         elif kind == "adaptive":
             line = f"AdaptiveAvgPool1d: {small(9, 40)}"
         else:
-            line = f"narrow: {{dim: 2, start: {small(0, 4)}, length: {small(20, 30)}}}"
+            line = f"ZeroPad1d: [[-{small(0, 3)}, -{small(0, 3)}]]"
         lines.append(f"  - {line}")
     return "\n".join([*lines, "  - Identity"])
 
