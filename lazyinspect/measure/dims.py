@@ -120,7 +120,7 @@ def _reduced(step: Step, rank: int, axes: Axes, dims: list[int], keepdim: bool) 
 
 def cosine_similarity(step: Step) -> Axes:
     rank = max([x.rank for x in step.tensors])
-    return _reduced(step, rank, joined(step, step.tensors), [step.args.dim % rank], False)
+    return _reduced(step, rank, joined(step, step.tensors), [step.args.dim % max(rank, 1)], False)
 
 
 def pairwise_distance(step: Step) -> Axes:

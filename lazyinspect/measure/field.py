@@ -19,7 +19,7 @@ from lazyinspect.plan.ops.operands import flat
 from lazyinspect.plan.plan import Plan
 from lazyinspect.plan.tree import Call, Function, Graph, InputType, Leaf, ParameterLeaf, Ref
 from lazyinspect.report import LayerRow, NoField, ReceptiveField
-from lazyinspect.shapes import Value, tensors_of
+from lazyinspect.shapes import TensorType, Value, tensors_of
 
 Field = ReceptiveField | NoField
 
@@ -166,7 +166,7 @@ def _shaped(output: Value, axes: Sequence[Axes]) -> Any:
             return tuple([fill(item) for item in value])
         if isinstance(value, dict):
             return {key: fill(item) for key, item in value.items()}
-        return value if not hasattr(value, "shape") else Seen(value.shape, next(rest))
+        return Seen(value.shape, next(rest)) if isinstance(value, TensorType) else value
 
     return fill(output)
 

@@ -57,10 +57,9 @@ def test_dimensions_that_differ_are_all_written() -> None:
 def test_blocks_of_different_fields_are_not_folded() -> None:
     asked = dict(variant="r18", device="meta")
     with_fields = api.run(ROOT / "configs/resnet_basic.yaml", **asked)
-    text = render(with_fields, ASKED)
-    assert "(x" not in text
+    assert "(x2)" not in render(with_fields, ASKED)
     without = api.run(ROOT / "configs/resnet_basic.yaml", **asked, receptive_field=False)
-    assert render(without, Layout()).splitlines() != text.splitlines()
+    assert "(x2)" in render(without, Layout())
 
 
 def test_markdown_adds_the_columns_that_are_asked_for(report: Report) -> None:
