@@ -25,7 +25,7 @@ from lazyinspect.plan.ops import table
 from lazyinspect.plan.ops.base import LazyOp, Op
 from lazyinspect.plan.plan import Plan, environment_of, make_plan
 from lazyinspect.plan.quiet import importing_torch
-from lazyinspect.report import Report
+from lazyinspect.report import LayerRow, Report
 from lazyinspect.spec.grammar import GrammarError, parse_spec
 from lazyinspect.spec.model import Spec
 from lazyinspect.spec.names import did_you_mean, nearest
@@ -226,6 +226,7 @@ def run(
     compile: bool = False,
     amp: bool = False,
     channels_last: bool = False,
+    receptive_field: bool = True,
 ) -> Report:
     """Plan a network, build it from lazy modules, run it once on the device, and compare.
 
@@ -248,6 +249,7 @@ def run(
             dtype, what is tied and shared.
         top, by: how many rows it names that spend the most, and of what: ``macs``, ``params``,
             ``time``, ``memory``.
+        receptive_field: find the field of every row.
 
     Raises:
         SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`; SpecError also
@@ -287,7 +289,7 @@ def run(
         return accounted(planned, found, accounting=accounting, top=top, by=by)
 
     if re.fullmatch(r"meta(:\d+)?", device):
-        return remembered(planned.report())
+        return remembered(planned.report(rows=_fielded(planned, planned.rows, receptive_field)))
     with importing_torch():
         from lazyinspect.probe import How, probe
 
@@ -306,7 +308,7 @@ def run(
     )
     report = planned.report(
         environment=environment_of(probed.device, probed.device_name),
-        rows=probed.rows,
+        rows=_fielded(planned, probed.rows, receptive_field),
         timing=probed.timing,
         verified=probed.verified,
     )
@@ -326,6 +328,14 @@ def accounted(
         accounts=measure.accounts(planned) if accounting else None,
         top=None if top is None else measure.top(report.layers, by, top),
     )
+
+
+def _fielded(plan: Plan, rows: tuple[LayerRow, ...], wanted: bool) -> tuple[LayerRow, ...]:
+    if not wanted:
+        return rows
+    from lazyinspect.measure.field import with_fields
+
+    return with_fields(plan, rows)
 
 
 def call(
@@ -405,6 +415,7 @@ def _run_on(device: str, spec: Spec, variant: str | None, allow: tuple[str, ...]
 
     run(
         spec, variant=variant, allow=allow, device=device, time=False, init="zeros",
+        receptive_field=False,
         **planned_with(spec, spec.source.path),
     )  # fmt: skip
 

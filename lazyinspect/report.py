@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from lazyinspect.shapes import Shape
 
 if TYPE_CHECKING:
+    from fractions import Fraction  # which a plain run need not load
+
     from lazyinspect.accounts import Accounts, Top
     from lazyinspect.footprint import Footprint
 
@@ -48,6 +50,44 @@ class Duration:
     median: int
     p10: int
     p90: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """The positions of an input that a position of the output depends on, in eval mode.
+
+    One entry for each dimension of the input over which windows slide. Borders are not regarded:
+    these are the fields of positions away from them.
+    """
+
+    inputs: tuple[str, ...]
+    """Names of the inputs that it is of; several have equal ones."""
+    dims: tuple[int, ...]
+    """The dimensions of the input, from 0."""
+    size: tuple[int, ...]
+    """From the first position seen to the last; where positions differ, of the one that sees
+    most."""
+    least: tuple[int, ...]
+    """Of the position that sees least; ``size`` where all are alike."""
+    jump: tuple[Fraction, ...]
+    """Input positions from the field of one output position to that of the next; where they
+    differ, on average."""
+    start: tuple[int | None, ...]
+    """The first position that output position 0 sees; below 0 in padding, None if it sees none."""
+    period: tuple[int, ...]
+    """After how many output positions the fields repeat, moved on: 1 where all are alike."""
+
+    @property
+    def padding(self) -> tuple[int | None, ...]:
+        """How far the field of output position 0 reaches before the input."""
+        return tuple([None if s is None else -s if s < 0 else 0 for s in self.start])
+
+
+@dataclass(frozen=True, slots=True)
+class NoField:
+    """That a row has no receptive field."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +128,8 @@ class LayerRow:
     """``layer``, ``function``, ``parameter`` or ``container``. Not part of the JSON row."""
     status: Status = "ok"
     """Any other in a partial report alone."""
+    receptive_field: ReceptiveField | NoField | None = None
+    """Of the output; None where it was not asked for."""
 
     @property
     def flops(self) -> int | None:

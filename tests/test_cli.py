@@ -208,6 +208,7 @@ def test_a_plain_run_asks_for_the_documented_defaults(api: FakeApi) -> None:
                 "init": "default",
                 "memory_limit": None,
                 "max_steps": 1_000_000,
+                "receptive_field": False,
             },
         )
     ]

@@ -132,7 +132,7 @@ def run(
         typer.Option(
             metavar="NAMES",
             help="Of the table, in order: type, args, input, output, params, trainable, bytes, "
-            "buffers, macs, flops, share, time, ms, spread, speed, line.",
+            "buffers, macs, flops, share, time, ms, spread, speed, line, rf, jump, start.",
         ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.table,
@@ -180,6 +180,9 @@ def run(
             names or [None], partial(formulas, loaded), format_.value, layout, file,
             rows=symbolic or not sizes,
         )  # fmt: skip
+    fields = format_ in (Format.json, Format.csv) or bool(
+        layout.columns and {"rf", "jump", "start"} & {*layout.columns}
+    )
 
     def report_of(loaded: LoadedSpec, name: str | None) -> Report:
         what = f"running {printable(spec)} on {device}"
@@ -206,6 +209,7 @@ def run(
                 compile=compile_,
                 amp=amp,
                 channels_last=channels_last,
+                receptive_field=fields,
             )
         for note in report.notes:
             say(f"note: {printable(note)}\n")

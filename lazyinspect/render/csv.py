@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from lazyinspect.render import fields
 from lazyinspect.render.json import plain
 from lazyinspect.render.paint import printable
-from lazyinspect.report import LayerRow, NamedTensor, Report
+from lazyinspect.report import LayerRow, NamedTensor, NoField, ReceptiveField, Report
 from lazyinspect.shapes import format_shape
 
 FIELDS = (
@@ -35,6 +36,10 @@ FIELDS = (
     "time_p90_ns",
     "line",
     "column",
+    "receptive_field_size",
+    "receptive_field_jump",
+    "receptive_field_start",
+    "no_receptive_field",
 )
 """The header. An absent figure is an empty cell; ``args`` is JSON."""
 
@@ -85,7 +90,19 @@ def _cells(row: LayerRow) -> list[Any]:
         *((None, None, None) if time is None else (time.median, time.p10, time.p90)),
         row.place.line,
         row.place.column,
+        *_field(row.receptive_field),
     ]
+
+
+def _field(field: ReceptiveField | NoField | None) -> tuple[str | None, ...]:
+    if isinstance(field, ReceptiveField):
+        return (
+            format_shape(field.size),
+            fields.listed(fields.jumps(field)),
+            fields.listed(field.start),
+            None,
+        )
+    return None, None, None, None if field is None else field.reason
 
 
 def _tensors(tensors: Sequence[NamedTensor]) -> str:

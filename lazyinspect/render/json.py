@@ -18,7 +18,9 @@ from lazyinspect.report import (
     Duration,
     LayerRow,
     NamedTensor,
+    NoField,
     Place,
+    ReceptiveField,
     Report,
     Stopped,
     Timing,
@@ -121,12 +123,30 @@ def _layer(row: LayerRow) -> dict[str, Any]:
         "flops": row.flops,
         "time_ns": None if row.time_ns is None else _duration(row.time_ns),
         "source": {**_place(row.place), "used_at": [_place(place) for place in row.used_at]},
+        "receptive_field": _field(row.receptive_field),
     }
+    if isinstance(row.receptive_field, NoField):
+        value["no_receptive_field"] = row.receptive_field.reason
     if not row.complete:
         value |= dict.fromkeys(_FIGURES)
     if row.status != "ok":
         value["status"] = row.status
     return value
+
+
+def _field(field: ReceptiveField | NoField | None) -> dict[str, Any] | None:
+    if not isinstance(field, ReceptiveField):
+        return None
+    return {
+        "inputs": list(field.inputs),
+        "dims": list(field.dims),
+        "size": list(field.size),
+        "least": list(field.least),
+        "jump": [float(j) if j.denominator > 1 else j.numerator for j in field.jump],
+        "start": list(field.start),
+        "padding": list(field.padding),
+        "period": list(field.period),
+    }
 
 
 _FIGURES = ("param_count", "trainable_param_count", "param_bytes", "buffer_bytes", "macs", "flops")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lazyinspect.render import figures, footprint, summary
+from lazyinspect.render import fields, figures, footprint, summary
 from lazyinspect.render.accounting import account_lines, top_lines
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line as TextLine
@@ -32,14 +32,19 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
         yield f"Parameters of the spec: {escaped(summary.parameters(report))}. "
     yield f"Input: {escaped(summary.edges(report.inputs))}."
     yield ""
-    yield "| Layer | Type | Output | Params | MACs |" + (" Time |" if timed else "")
-    yield _RULE + ("---:|" if timed else "")
+    # of the columns that a table may have, the ones that a list of layers lacks
+    more = [name for name in layout.columns or () if name in fields.COLUMNS]
+    marks = fields.marks(line.row for line in drawn)
+    titles = [*(fields.TITLES[name] for name in more), *(["Time"] if timed else [])]
+    yield "| Layer | Type | Output | Params | MACs |" + "".join(f" {each} |" for each in titles)
+    yield _RULE + "---:|" * len(titles)
     for line in drawn:
         cells = [
             _name(line, report),
             escaped(printable(conversion(line))),
             *_figures(line.row, dtype),
         ]
+        cells += [fields.cell(name, line.row, marks) for name in more]
         if timed:
             cells.append("" if line.time_share is None else figures.share(line.time_share))
         yield "| " + " | ".join(cells) + " |"
@@ -48,6 +53,10 @@ def _lines(report: Report, layout: Layout) -> Iterator[str]:
         yield "×N: N equal blocks in a row, written once; the figures are those of one."
         yield ""
     yield from _spending(report, layout)
+    if more:
+        for note in fields.notes([line.row for line in drawn], 10_000):
+            yield escaped(printable(note))
+            yield ""
     yield f"- Parameters: {summary.params(report)}"
     yield f"- Memory: {summary.memory(report)}"
     yield f"- MACs: {summary.macs(report)}"

@@ -7,9 +7,9 @@ line is too long the conversion gives way first (``Lazy -> BatchNorm2d``), then 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lazyinspect.render import figures
+from lazyinspect.render import fields, figures
 from lazyinspect.render.accounting import account_lines, bar, top_lines
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line as TextLine
@@ -77,6 +77,7 @@ COLUMNS: dict[str, Column] = {
     "speed": Column("FLOP/s", lambda line, _: _speed(line), "cyan"),
     "share": Column("Share", lambda line, _: "", right=False),
     "line": Column("Line", lambda line, _: str(line.row.place.line), "dim"),
+    **{name: Column(title, lambda line, _: "") for name, title in fields.TITLES.items()},
 }
 """What ``--columns`` may name, besides the tree itself."""
 
@@ -147,6 +148,10 @@ def all_lines(
     if report.accounts is not None:
         yield from account_lines(report.accounts, layout)
     yield []
+    if layout.columns is not None and any(name in fields.COLUMNS for name in layout.columns):
+        rows = [line.row for line in drawn]
+        yield from ([(printable(note), "dim")] for note in fields.notes(rows, layout.width))
+        yield []
     yield from foot
 
 
@@ -155,7 +160,7 @@ def _table(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[Te
     if layout.columns is None and any(line.time_share is not None for line in drawn):
         names = (*names, "time")
     dtype = figures.usual_dtype(tensor for row in report.layers for tensor in row.outputs)
-    columns = {"layer": _LAYER} | {name: COLUMNS[name] for name in names}
+    columns = {"layer": _LAYER} | {name: _column(name, drawn) for name in names}
     if "share" in columns:
         columns["share"] = _shares(report, layout)
     cells = {
@@ -179,6 +184,15 @@ def _table(report: Report, drawn: Sequence[Line], layout: Layout) -> Iterator[Te
         strong = "bold red" if line.mark else "bold" if line.level == 0 else ""
         texts = {name: cells[name][index] for name in columns}
         yield _line(columns, widths, texts, strong)
+
+
+def _column(name: str, drawn: Sequence[Line]) -> Column:
+    """The column; of receptive fields, with the marks of what these lines lack."""
+    column = COLUMNS[name]
+    if name not in fields.COLUMNS:
+        return column
+    marks = fields.marks(line.row for line in drawn)
+    return replace(column, cell=lambda line, _: fields.cell(name, line.row, marks))
 
 
 def _line(

@@ -196,6 +196,7 @@ def _equal_rows(a: LayerRow, b: LayerRow) -> bool:
         and a.param_bytes == b.param_bytes
         and a.buffer_bytes == b.buffer_bytes
         and (a.args is b.args or a.args == b.args)
+        and a.receptive_field == b.receptive_field
         and _equal_types(a.outputs, b.outputs)
         and _equal_types(a.inputs, b.inputs)
     )

@@ -58,6 +58,8 @@ def test_report_page_has_every_field_of_the_json(monkeypatch: pytest.MonkeyPatch
     nested = api.plan("configs/resnet_basic.yaml", variant="r18").report()
     real = fields(json.data(ran))
     real |= {field for field in fields(json.data(nested)) if ".used_at" in field}
+    spatial = api.run("configs/resnet_basic.yaml", variant="r18", device="meta")
+    real |= {field for field in fields(json.data(spatial)) if ".receptive_field." in field}
     real = {field for field in real if not field.endswith("used_at[]")}
     real |= {"layers[]"}
     told = {name for row in table("docs/report.md", "## JSON") for name in names(row[0])}

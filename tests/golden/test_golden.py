@@ -27,7 +27,7 @@ def planned(case: Path) -> list[Report]:
     anywhere = Environment("", None, "", "meta", None)
     reports = []
     for variant in api.variants(spec) or [None]:
-        report = api.plan(spec, variant=variant).report()
+        report = api.run(spec, variant=variant, device="meta")
         info = replace(report.spec, path="spec.yaml")
         reports.append(replace(report, spec=info, environment=anywhere))
     return reports

@@ -21,7 +21,7 @@ KEYS = {
     "inputs.0": "name shape dtype",
     "outputs.0": "name shape dtype",
     "layers.0": "path call depth declared type args inputs outputs param_count"
-    " trainable_param_count param_bytes buffer_bytes macs flops time_ns source",
+    " trainable_param_count param_bytes buffer_bytes macs flops time_ns source receptive_field",
     "layers.0.inputs.0": "name shape dtype",
     "layers.0.outputs.0": "name shape dtype",
     "layers.0.time_ns": "median p10 p90",
