@@ -107,7 +107,7 @@ def speed(report: Report) -> str | None:
     how = [timing.dtype or ""] + ([f"autocast {timing.amp}"] if timing.amp else [])
     how += ["channels last"] if timing.channels_last else []
     how += [_plural(timing.threads, "thread")] if timing.threads is not None else []
-    return ", ".join(parts) + ("; " if parts else "") + ", ".join(filter(None, how))
+    return "; ".join(filter(None, (", ".join(parts), ", ".join(filter(None, how)))))
 
 
 def besides(report: Report) -> list[tuple[str, str]]:

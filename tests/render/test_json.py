@@ -28,7 +28,8 @@ KEYS = {
     "layers.0.source": "line column used_at",
     "totals": "param_count trainable_param_count param_bytes buffer_bytes macs flops"
     " activation_bytes peak_inference_bytes",
-    "timing": "device warmup runs forward_ns",
+    "timing": "device warmup runs forward_ns warmed threads dtype batch inputs_per_second"
+    " training_ns layers_ns hooked_ns compile_ns amp channels_last",
     "timing.forward_ns": "median p10 p90",
     "verified": "device layers mismatches",
 }

@@ -145,7 +145,7 @@ def test_columns_are_those_asked_for() -> None:
 
 
 def test_every_column_can_be_drawn() -> None:
-    text = render(resnet50(timed=True), Layout(columns=tuple(COLUMNS), width=300, fold=False))
+    text = render(resnet50(timed=True), Layout(columns=tuple(COLUMNS), width=400, fold=False))
     assert "in_channels=3, out_channels=64, kernel_size=[7, 7], stride=[2, 2], bias=false" in text
 
 
