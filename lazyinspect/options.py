@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import typer
@@ -109,6 +110,39 @@ def named_shapes(texts: Sequence[str]) -> list[int | str] | dict[str, list[int |
             refuse(f"`{name}` is given twice", "--input")
         named[name] = shape
     return named or None
+
+
+def batches(text: str | None) -> list[int]:
+    """``1,8,32`` as batches; none where nothing is given."""
+    if text is None:
+        return []
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() and len(part) < 400 for part in parts):
+        refuse(f"`{text}` is no batch: write 8, or 1,8,32 for a sweep", "--batch")
+    found = [int(part) for part in parts]
+    if 0 in found:
+        refuse("0 is less than 1", "--batch")
+    return found
+
+
+def alternatives(texts: Sequence[str]) -> list[list[str]]:
+    """``--input`` with several shapes for one input, ``1,3,64,64;1,3,96,96``, one by one."""
+    several = [k for k, text in enumerate(texts) if ";" in text]
+    if len(several) > 1:
+        refuse("one input may have several shapes, and the others one each", "--input")
+    if not several:
+        return [list(texts)]
+    (place,) = several
+    name, equals, shapes_ = texts[place].rpartition("=")
+    choices = [part.strip() for part in shapes_.split(";") if part.strip()]
+    return [[*texts[:place], f"{name}{equals}{choice}", *texts[place + 1 :]] for choice in choices]
+
+
+def picture(path: Path | None) -> Path | None:
+    """A file that is to be a plot."""
+    if path is not None and path.suffix.lower() not in (".svg", ".png"):
+        refuse(f"`{path}` is neither .svg nor .png", "--plot")
+    return path
 
 
 def _is_size(part: str) -> bool:

@@ -140,6 +140,7 @@ _TABLE = (
     Code("out-of-memory", "the network does not fit into memory", _COMMAND, 3),
     Code("cannot-compile", "torch.compile fails on this machine", _COMMAND, 3),
     Code("no-images", "channels last for inputs that are no images", _COMMAND),
+    Code("nothing-to-plot", "a plot of fewer than two times", _COMMAND),
     Code("cannot-write", "the output cannot be written", _COMMAND),
     Code("cannot-export", "the format has no words for something in the network", _COMMAND),
     Code("missing-extra", "a package or program that the format needs is not there", _COMMAND),

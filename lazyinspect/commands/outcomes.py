@@ -140,8 +140,14 @@ def _failure(failed: Mapping[str | None, LazyinspectError], layout: Layout) -> L
     return together(failed)
 
 
-def together(failed: Mapping[str | None, LazyinspectError]) -> LazyinspectError:
-    """One error for the variants that failed: the gravest kind, each problem once."""
+def together(
+    failed: Mapping[str | None, LazyinspectError], what: str = "variant"
+) -> LazyinspectError:
+    """One error for the variants that failed: the gravest kind, each problem once.
+
+    Args:
+        what: a note calls one of those that have a problem.
+    """
     whose: dict[Problem, list[str]] = {}
     for name, error in failed.items():
         for problem in error.problems:
@@ -149,7 +155,7 @@ def together(failed: Mapping[str | None, LazyinspectError]) -> LazyinspectError:
     noted = [
         replace(
             problem,
-            notes=(f"variant{'s' * (len(names) > 1)} {', '.join(names)}", *problem.notes),
+            notes=(f"{what}{'s' * (len(names) > 1)} {', '.join(names)}", *problem.notes),
         )
         for problem, names in whose.items()
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,6 @@ import typer
 from lazyinspect import limits, options
 from lazyinspect.commands.common import (
     Allow,
-    Batch,
     Debug,
     Inputs,
     MaxSteps,
@@ -76,7 +76,10 @@ def run(
     variant: Variant = None,
     set_: Settings = None,
     input_: Inputs = None,
-    batch: Batch = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Dimension 0 of every input; 1,8,32 sweeps over several."),
+    ] = None,
     allow: Allow = None,
     device: Annotated[
         str,
@@ -117,6 +120,10 @@ def run(
         int | None, typer.Option(metavar="N", min=1, help="The rows that spend the most.")
     ] = None,
     by: Annotated[By, typer.Option(help="Of --top, and of the column share.")] = By.macs,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw a sweep: FILE.svg or FILE.png."),
+    ] = None,
     symbolic: Annotated[
         bool, typer.Option("--symbolic", help="Formulas in N, H, W; plans alone, runs nothing.")
     ] = False,
@@ -144,10 +151,13 @@ def run(
     from lazyinspect import api
     from lazyinspect.render.paint import printable
 
+    batches, inputs = options.batches(batch), options.alternatives(input_ or ())
+    sweeps = len(batches) > 1 or len(inputs) > 1 or plot is not None
+    picture = options.picture(plot)
     shared: dict[str, Any] = {
         "set": dict(map(options.setting, set_ or ())),
-        "input": options.named_shapes(input_ or ()),
-        "batch": batch,
+        "input": options.named_shapes(inputs[0]),
+        "batch": batches[0] if batches else None,
         "allow": tuple(allow or ()),
         "dtype": dtype.value,
         "max_steps": max_steps,
@@ -184,14 +194,14 @@ def run(
         layout.columns and {"rf", "jump", "start"} & {*layout.columns}
     )
 
-    def report_of(loaded: LoadedSpec, name: str | None) -> Report:
+    def report_of(loaded: LoadedSpec, name: str | None, **others: Any) -> Report:
         what = f"running {printable(spec)} on {device}"
         # a class of the user's own may print: the report is alone on standard output
         with working(what, layout.width), redirect_stdout(sys.stderr):
             report = api.run(
                 loaded,
                 variant=name,
-                **shared,
+                **{**shared, **others},
                 device=device,
                 train=train,
                 time=time,
@@ -214,6 +224,22 @@ def run(
         for note in report.notes:
             say(f"note: {printable(note)}\n")
         return report
+
+    if sweeps:
+        from lazyinspect.commands.sweep import swept
+
+        swept_spec = api.load(spec)
+        return swept(
+            swept_spec,
+            (api.variants(swept_spec) if variant == "all" else [variant]) or [None],
+            batches or [None],
+            [options.named_shapes(texts) for texts in inputs],
+            lambda name, size, shape: report_of(swept_spec, name, batch=size, input=shape),
+            format_.value,
+            layout,
+            file,
+            picture,
+        )
 
     def outcomes() -> Iterator[Outcome]:
         loaded = api.load(spec)

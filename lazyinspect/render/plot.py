@@ -1,0 +1,105 @@
+"""Sweep -> a picture of its times, svg or png, by matplotlib (extra ``plot``)."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from lazyinspect.errors import Problem, SpecError
+from lazyinspect.render import figures
+from lazyinspect.render.sweep import inputs
+from lazyinspect.shapes import prod
+from lazyinspect.sweep import Point, Sweep
+
+_DECADE = 10
+
+
+def plot(sweep: Sweep, form: str) -> bytes:
+    """Throughput and time of the forward over the batch, or over the size of the input.
+
+    Args:
+        form: ``svg`` or ``png``.
+
+    Raises:
+        SpecError: matplotlib is not installed, or fewer than two points were timed.
+    """
+    timed = [point for point in sweep.points if point.forward_ns is not None]
+    if len(timed) < 2:
+        raise SpecError(
+            Problem("nothing-to-plot", f"a plot needs two timed points, and there are {len(timed)}",
+                    help="give several to --batch or --input, and a device that runs")
+        )  # fmt: skip
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise _missing(error) from None
+    label, sizes = _axis(timed)
+    # text stays text, and the same sweep gives the same bytes
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lazyinspect"}):
+        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        times: Any = figure.add_subplot()
+        _times(times, timed, sizes, label)
+        _rates(times, timed, sizes)
+        device = sweep.environment.device if sweep.environment is not None else ""
+        times.set_title(f"{sweep.name} on {device}")
+        file = io.BytesIO()
+        metadata = {"Date": None} if form == "svg" else {}
+        figure.savefig(file, format=form, dpi=150, metadata=metadata)
+    return file.getvalue()
+
+
+def _axis(points: list[Point]) -> tuple[str, list[int]]:
+    batches = [next(iter(point.inputs.values()))[0] for point in points]
+    if len(set(batches)) == len(points):
+        return "batch", batches
+    return "elements of the input", [sum(map(prod, point.inputs.values())) for point in points]
+
+
+def _times(axes: Any, points: list[Point], sizes: list[int], label: str) -> None:
+    spans = [point.forward_ns for point in points if point.forward_ns is not None]
+    medians = [span.median / 1e6 for span in spans]
+    low = [(span.median - span.p10) / 1e6 for span in spans]
+    high = [(span.p90 - span.median) / 1e6 for span in spans]
+    axes.errorbar(sizes, medians, yerr=[low, high], marker="o", color="C0", capsize=3)
+    axes.set_xlabel(label)
+    axes.set_ylabel("forward, ms (80% of runs)", color="C0")
+    if max(sizes) >= _DECADE * min(sizes):
+        axes.set_xscale("log")
+    if max(medians) >= _DECADE * min(medians):
+        axes.set_yscale("log")
+    axes.set_xticks(sizes, labels=[_tick(p, s, label) for p, s in zip(points, sizes, strict=True)])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+
+
+def _tick(point: Point, size: int, label: str) -> str:
+    return str(size) if label == "batch" else inputs(point)
+
+
+def _rates(axes: Any, points: list[Point], sizes: list[int]) -> None:
+    rates = [point.inputs_per_second for point in points]
+    if None in rates:
+        return
+    other = axes.twinx()
+    other.plot(sizes, rates, marker="s", linestyle="--", color="C1")
+    other.set_ylabel("inputs/s", color="C1")
+    other.set_ylim(bottom=0)
+    for size, rate in zip(sizes, rates, strict=True):
+        other.annotate(
+            figures.rate(rate or 0.0), (size, rate), textcoords="offset points", xytext=(0, 6),
+            ha="center", fontsize=8, color="C1",
+        )  # fmt: skip
+
+
+def _missing(error: ImportError) -> SpecError:
+    absent = isinstance(error, ModuleNotFoundError) and error.name == "matplotlib"
+    state = "not installed" if absent else "installed, and does not import"
+    return SpecError(
+        Problem(
+            "missing-extra",
+            f"a plot needs the package `matplotlib`, which is {state}",
+            help="pip install 'lazyinspect[plot]'",
+            notes=() if absent else (f"{type(error).__name__}: {error}",),
+        )
+    )
