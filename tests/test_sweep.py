@@ -73,9 +73,7 @@ def test_named_inputs_may_have_several_shapes(
 def test_a_batch_that_does_not_fit_has_the_reason_in_its_row_and_the_others_run(
     spec: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = ran(
-        capsys, spec, "--batch", "1,4096,2", "--memory-limit", "1MiB", "--no-time"
-    )
+    code, out, err = ran(capsys, spec, "--batch", "1,4096,2", "--memory-limit", "1MiB", "--no-time")
     assert code == 3
     lines = out.splitlines()
     assert any(line.startswith("[1, 3, 8, 8]") for line in lines)
@@ -98,7 +96,7 @@ def test_a_batch_that_does_not_fit_has_the_reason_in_its_row_and_the_others_run(
 def test_lists_of_the_wrong_form_are_refused(
     spec: str, given: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, _ = ran(capsys, spec, "--device", "meta", *given)
+    code, _, _ = ran(capsys, spec, "--device", "meta", *given)
     assert code in (2, 3)
     assert not Path("times.gif").exists()
 

@@ -37,10 +37,18 @@ def plot(sweep: Sweep, form: str) -> bytes:
     label, sizes = _axis(timed)
     # text stays text, and the same sweep gives the same bytes
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lazyinspect"}):
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
-        times: Any = figure.add_subplot()
-        _times(times, timed, sizes, label)
-        _rates(times, timed, sizes)
+        figure = Figure(figsize=(7, 6), layout="constrained")
+        times, rates = figure.subplots(2, 1, sharex=True)
+        _times(times, timed, sizes)
+        _rates(rates, timed, sizes)
+        rates.set_xlabel(label)
+        if max(sizes) >= _DECADE * min(sizes):
+            rates.set_xscale("log")
+        ticks = [
+            str(s) if label == "batch" else inputs(p) for p, s in zip(timed, sizes, strict=True)
+        ]
+        rates.set_xticks(sizes, labels=ticks)
+        rates.minorticks_off()
         device = sweep.environment.device if sweep.environment is not None else ""
         times.set_title(f"{sweep.name} on {device}")
         file = io.BytesIO()
@@ -56,39 +64,34 @@ def _axis(points: list[Point]) -> tuple[str, list[int]]:
     return "elements of the input", [sum(map(prod, point.inputs.values())) for point in points]
 
 
-def _times(axes: Any, points: list[Point], sizes: list[int], label: str) -> None:
+def _times(axes: Any, points: list[Point], sizes: list[int]) -> None:
     spans = [point.forward_ns for point in points if point.forward_ns is not None]
     medians = [span.median / 1e6 for span in spans]
     low = [(span.median - span.p10) / 1e6 for span in spans]
     high = [(span.p90 - span.median) / 1e6 for span in spans]
-    axes.errorbar(sizes, medians, yerr=[low, high], marker="o", color="C0", capsize=3)
-    axes.set_xlabel(label)
-    axes.set_ylabel("forward, ms (80% of runs)", color="C0")
-    if max(sizes) >= _DECADE * min(sizes):
-        axes.set_xscale("log")
-    if max(medians) >= _DECADE * min(medians):
-        axes.set_yscale("log")
-    axes.set_xticks(sizes, labels=[_tick(p, s, label) for p, s in zip(points, sizes, strict=True)])
-    axes.minorticks_off()
-    axes.grid(alpha=0.3)
-
-
-def _tick(point: Point, size: int, label: str) -> str:
-    return str(size) if label == "batch" else inputs(point)
+    axes.errorbar(sizes, medians, yerr=[low, high], marker="o", capsize=3)
+    axes.set_ylabel("forward, ms (80% of runs)")
+    texts = [figures.duration(span.median) for span in spans]
+    _label(axes, sizes, medians, texts, max(span.p90 for span in spans) / 1e6)
 
 
 def _rates(axes: Any, points: list[Point], sizes: list[int]) -> None:
-    rates = [point.inputs_per_second for point in points]
-    if None in rates:
-        return
-    other = axes.twinx()
-    other.plot(sizes, rates, marker="s", linestyle="--", color="C1")
-    other.set_ylabel("inputs/s", color="C1")
-    other.set_ylim(bottom=0)
-    for size, rate in zip(sizes, rates, strict=True):
-        other.annotate(
-            figures.rate(rate or 0.0), (size, rate), textcoords="offset points", xytext=(0, 6),
-            ha="center", fontsize=8, color="C1",
+    rates = [point.inputs_per_second or 0.0 for point in points]
+    axes.plot(sizes, rates, marker="s", color="C1")
+    axes.set_ylabel("inputs/s")
+    _label(axes, sizes, rates, [figures.rate(rate) for rate in rates], max(rates))
+
+
+def _label(
+    axes: Any, sizes: list[int], values: list[float], texts: list[str], highest: float
+) -> None:
+    """Each point with its figure; the axis begins at 0, and has room for the highest."""
+    axes.set_ylim(0, 1.15 * highest)
+    axes.grid(alpha=0.3)
+    for size, value, text in zip(sizes, values, texts, strict=True):
+        axes.annotate(
+            text, (size, value), textcoords="offset points", xytext=(0, 7), ha="center",
+            fontsize=8,
         )  # fmt: skip
 
 
