@@ -45,8 +45,10 @@ fuzz: $(VENV)/.dev
 	-$(PIP) install -c constraints.txt -e '.[fuzz]'  # no wheel for this system: unguided
 	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
+# the peers are of no use besides, and installed by no other target
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks
+	$(PIP) install -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks; bounds=$$?; $(BIN)/python -m benchmarks.peers && exit $$bounds
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

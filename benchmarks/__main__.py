@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import check, materialise, planning, startup, symbolic
+from benchmarks import check, materialise, planning, startup, symbolic, timing
 
 ALL = {
     "startup": startup.main,
@@ -12,6 +12,7 @@ ALL = {
     "materialise": materialise.main,
     "check": check.main,
     "symbolic": symbolic.main,
+    "timing": timing.main,
 }
 
 
