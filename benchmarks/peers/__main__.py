@@ -129,7 +129,7 @@ def _exact(network: Network, command: Sequence[str]) -> Exact:
         raise RuntimeError(f"{network.name} has {counted} as built, not {network.params:,}")
     macs, how = network.macs, "by hand: 4 h (in + h) for each step and direction, and the tags"
     if macs is None:
-        macs, how = counted["macs"], "half of what PyTorch's FlopCounterMode counts"
+        macs, how = counted["macs"], "half of what PyTorch's FlopCounterMode counts on meta"
     text = f"parameters of {network.source}, and as counted in the built module; MACs {how}"
     return Exact(network.params, macs, text)
 

@@ -90,9 +90,13 @@ def exact(model: Any, inputs: list[Any]) -> Figures:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    with torch.no_grad():
+        model(*inputs)  # lazy layers find their sizes
+    params = sum({id(p): p.numel() for p in model.parameters()}.values())
+    # on the meta device no operator is a fused one that the counter does not know
+    model, inputs = model.to("meta"), [tensor.to("meta") for tensor in inputs]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(*inputs)
-    params = sum({id(p): p.numel() for p in model.parameters()}.values())
     return {"params": params, "macs": counter.get_total_flops() // 2}
 
 

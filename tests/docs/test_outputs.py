@@ -47,8 +47,18 @@ def without_times(text: str) -> str:
     """The text less what differs from one run and one machine to the next."""
     text = re.sub(r"[\d.,]+ (ns|us|µs|ms|s)\b", "T", text)
     text = re.sub(r"[\d.<]+ ?%", "P", text)
+    text = re.sub(r"[\d.,]+ \w?(FLOP/s|inputs/s)", r"R \1", text)
+    text = re.sub(r"\d+ threads?\b", "threads", text)
+    text = re.sub(r"(timing them took P) (more|less)", r"\1", text)
+    text = re.sub(r"measured on cpu.*", "measured on cpu", text)
     text = re.sub(r"(?m)^ +\"environment\": .*$", "", text)
-    text = re.sub(r"\"(median|p10|p90)\": \d+", r"\1", text)
+    text = re.sub(
+        r"\"(median|p10|p90|layers_ns|hooked_ns|inputs_per_second|warmed|threads)\": [\d.]+",
+        r"\1",
+        text,
+    )
+    # of a sweep's table the rate has no unit beside it
+    text = re.sub(r"(T to T +)[\d.,]+( +R)", r"\1\2", text)
     return re.sub(r"[ ─━]+", " ", text)
 
 
