@@ -91,28 +91,29 @@ class Conditions:
 
     def find(self, guards: Sequence[Guard]) -> list[Clause]:
         """Those of the decisions that matter, in the order in which they were taken."""
-        self.clauses = [clause for guard in guards if (clause := _clause(guard)) is not None]
-        joint = [clause for clause in self.clauses if clause.sizes is None]
-        for clause in joint:
-            # what the others say already is no condition of its own
-            if not clause.guard.pinned and next(self._breaking(clause), None) is None:
-                self.clauses.remove(clause)
+        every = [clause for guard in guards if (clause := _clause(guard)) is not None]
+        irrelevant: list[Clause] = []
         while True:
+            # what one clause made superfluous may matter where that one turns out not to
+            self.clauses = [clause for clause in every if clause not in irrelevant]
             self._drop_implied()
             open_ = [clause for clause in self.clauses if clause.kind is None]
             if not open_:
                 return self.clauses
-            dropped = [clause for clause in open_ if not self._try(clause)]
-            self.clauses = [clause for clause in self.clauses if clause not in dropped]
+            irrelevant += [clause for clause in open_ if not self._try(clause)]
 
     def _drop_implied(self) -> None:
         """Leave out what the others say already, the earlier of two that say the same."""
         for clause in list(self.clauses):
-            if clause.sizes is None or clause.kind is not None:
+            if clause.kind is not None:
                 continue
-            (name,) = clause.names
-            others = self.sizes(name, without=clause)
-            if others & clause.sizes == others:
+            if clause.sizes is None:
+                implied = not clause.guard.pinned and next(self._breaking(clause), None) is None
+            else:
+                (name,) = clause.names
+                others = self.sizes(name, without=clause)
+                implied = others & clause.sizes == others
+            if implied:
                 self.clauses.remove(clause)
 
     def sizes(self, name: str, without: Clause | None = None) -> SizeSet:
@@ -149,8 +150,9 @@ class Conditions:
         else:
             clause.kind = "assumed"
             clause.reason = "other sizes may work, and have other formulas"
-        if clause.place is None and isinstance(clause.guard.place, Mark):
-            clause.place = place_of(clause.guard.place)
+        # what decides is where the comparison was made, not where some sizes fail
+        if isinstance(clause.guard.place, Mark):
+            clause.place, clause.used_at = place_of(clause.guard.place), ()
         return True
 
     def _breaking(self, clause: Clause) -> Iterator[Mapping[str, int]]:
