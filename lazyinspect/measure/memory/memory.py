@@ -8,6 +8,7 @@ from typing import Literal
 from lazyinspect.errors import Problem, SpecError
 from lazyinspect.footprint import OPTIMIZERS, Footprint, NotModelled, Peak, total
 from lazyinspect.measure.memory import liveness
+from lazyinspect.measure.memory.strides import int_of
 from lazyinspect.measure.memory.trace import Trace, trace
 from lazyinspect.plan.plan import Plan
 from lazyinspect.plan.rows import state_dict
@@ -77,11 +78,6 @@ def require_optimizer(name: str | None) -> None:
             Problem("bad-option", f"there is no optimizer `{name}` here",
                     help=did_you_mean(name, OPTIMIZERS, "one of " + ", ".join(OPTIMIZERS)))
         )  # fmt: skip
-
-
-def int_of(size: int) -> int:
-    """A size for the sizes in hand, whatever formula it has."""
-    return size if type(size) is int else getattr(size, "value", size)
 
 
 def _path(plan: Plan, row: int | None) -> str:

@@ -16,6 +16,11 @@ from lazyinspect.shapes import Shape, whole
 Strides: TypeAlias = tuple[int, ...]
 
 
+def int_of(size: int) -> int:
+    """A size for the sizes in hand, whatever formula it has."""
+    return size if type(size) is int else getattr(size, "value", size)
+
+
 def contiguous(shape: Sequence[int]) -> Strides:
     """Of a tensor whose elements lie in order."""
     strides, step = [], 1
@@ -60,6 +65,8 @@ def like(shape: Shape, strides: Strides) -> Strides:
 
 def viewed(shape: Shape, strides: Strides, wanted: Shape) -> Strides | None:
     """Strides of the same elements in another shape; None where they have to be copied."""
+    if not all(map(int_of, (*shape, *wanted))):
+        return contiguous(wanted)  # there is nothing to lie anywhere
     kept = [(size, stride) for size, stride in zip(shape, strides, strict=True) if size != 1]
     found: list[int] = []
     runs: list[list[int]] = []
