@@ -13,7 +13,7 @@ from typing import Literal
 from lazyinspect.report import Place, Report
 from lazyinspect.sizes.algebra import Poly
 from lazyinspect.sizes.sets import SizeSet
-from lazyinspect.sizes.size import Relation
+from lazyinspect.sizes.tracing import Relation
 
 Kind = Literal["required", "weights", "assumed", "pinned"]
 """Why a condition is one. ``required``: the network does not plan without. ``weights``: a weight

@@ -177,6 +177,8 @@ def run(
     )
 
     if symbolic or sizes or options.has_names(shared["input"]):
+        if sweeps:
+            options.refuse("a sweep needs numbers, and formulas need names", "--batch")
 
         def formulas(loaded: LoadedSpec, name: str | None) -> Symbolic:
             with working(f"planning {printable(spec)}", layout.width):

@@ -45,7 +45,7 @@ from lazyinspect.shapes import tensors_of
 from lazyinspect.spec.model import Spec
 
 if TYPE_CHECKING:
-    from lazyinspect.sizes.size import Tracer
+    from lazyinspect.sizes.tracing import Tracer
 
 MAX_EXPLAINED = 50_000
 """Steps of a network whose failures are looked into: it is planned once more for that."""

@@ -9,7 +9,7 @@ Source of both rules: Graham, Knuth, Patashnik, Concrete Mathematics, 2nd ed., s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import gcd
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -104,30 +104,6 @@ class Quotient(Atom):
 
     def replaced(self, by: Mapping[str, Poly]) -> Poly:
         return quotient(self.numerator.replaced(by), self.divisor.replaced(by))
-
-
-class Extreme(Atom):
-    """The least or the greatest of formulas."""
-
-    __slots__ = ("greatest", "of")
-    greatest: bool
-    of: tuple[Poly, ...]
-
-    def evaluate(self, values: Values) -> int:
-        found = [poly.evaluate(values) for poly in self.of]
-        return max(found) if self.greatest else min(found)
-
-    def bounds(self) -> tuple[int | None, int | None]:
-        lows, highs = zip(*(poly.bounds() for poly in self.of), strict=True)
-        known = [low for low in lows if low is not None]
-        tops = [high for high in highs if high is not None]
-        if self.greatest:
-            low = max(known, default=None)
-            return low, max(tops) if len(tops) == len(highs) else None
-        return (min(known) if len(known) == len(lows) else None), min(tops, default=None)
-
-    def replaced(self, by: Mapping[str, Poly]) -> Poly:
-        return extreme([poly.replaced(by) for poly in self.of], greatest=self.greatest)
 
 
 class Computed(Atom):
@@ -246,7 +222,7 @@ class Poly:
         return self + other.scaled(-1)
 
     def __mul__(self, other: Poly) -> Poly:
-        return _collected((_product(a, b), x * y) for a, x in self.terms for b, y in other.terms)
+        return _collected((product_of(a, b), x * y) for a, x in self.terms for b, y in other.terms)
 
     def scaled(self, factor: int) -> Poly:
         """The formula times a number."""
@@ -275,12 +251,12 @@ class Poly:
         if factor > 1:
             inside = Poly(tuple((m, c // factor) for m, c in inside.terms if m or c // factor))
             return outside + inside.floor_divided(divisor // factor)
-        nested = _only_floor(inside)
+        nested = _onlyfloor_atom(inside)
         if nested is not None:
             # floor((floor(n/e) + c)/d) = floor((n + c e)/(d e))
-            inner = _sum([*nested.numerator.terms, ((), inside.rest * nested.divisor)])
+            inner = plain_sum([*nested.numerator.terms, ((), inside.rest * nested.divisor)])
             return outside + inner.floor_divided(divisor * nested.divisor)
-        return outside + _atom_poly(_floor(inside, divisor))
+        return outside + atom_poly(floor_atom(inside, divisor))
 
 
 def _product_bounds(monomial: Monomial) -> tuple[int | None, int | None]:
@@ -298,7 +274,7 @@ def _product_bounds(monomial: Monomial) -> tuple[int | None, int | None]:
 
 def _collected(terms: Iterable[tuple[Monomial, int]]) -> Poly:
     """The sum of terms; a constant beside one size or one floor is taken inside."""
-    poly = _sum(terms)
+    poly = plain_sum(terms)
     if len(poly.terms) == 2 and not poly.terms[1][0]:
         (monomial, factor), (_, constant) = poly.terms
         if len(monomial) == 1 and constant % factor == 0:
@@ -306,19 +282,20 @@ def _collected(terms: Iterable[tuple[Monomial, int]]) -> Poly:
             atom, shift = monomial[0], constant // factor
             if isinstance(atom, Name):
                 inner = Poly((((atom,), 1), ((), shift)))
-                return Poly((((_floor(inner, 1),), factor),))
+                return Poly((((floor_atom(inner, 1),), factor),))
             if isinstance(atom, Floor):
-                inner = _sum([*atom.numerator.terms, ((), shift * atom.divisor)])
+                inner = plain_sum([*atom.numerator.terms, ((), shift * atom.divisor)])
                 whole = inner if atom.divisor == 1 and not inner.rest else None
                 return (
                     whole.scaled(factor)
                     if whole
-                    else Poly((((_floor(inner, atom.divisor),), factor),))
+                    else Poly((((floor_atom(inner, atom.divisor),), factor),))
                 )
     return poly
 
 
-def _sum(terms: Iterable[tuple[Monomial, int]]) -> Poly:
+def plain_sum(terms: Iterable[tuple[Monomial, int]]) -> Poly:
+    """The sum of terms, none of them taken inside another."""
     found: dict[Monomial, int] = {}
     for monomial, coefficient in terms:
         found[monomial] = found.get(monomial, 0) + coefficient
@@ -331,13 +308,14 @@ def _order(term: tuple[Monomial, int]) -> tuple[int, tuple[str, ...]]:
     return -len(term[0]), tuple([atom.key for atom in term[0]])
 
 
-def _product(a: Monomial, b: Monomial) -> Monomial:
+def product_of(a: Monomial, b: Monomial) -> Monomial:
+    """The product of two monomials."""
     if not a or not b:
         return a or b
     return tuple(sorted((*a, *b), key=lambda atom: atom.key))
 
 
-def _only_floor(poly: Poly) -> Floor | None:
+def _onlyfloor_atom(poly: Poly) -> Floor | None:
     """The floor, where a formula is one floor and perhaps a constant."""
     inner = [(m, c) for m, c in poly.terms if m]
     if len(inner) == 1 and inner[0][1] == 1 and len(inner[0][0]) == 1:
@@ -356,14 +334,16 @@ def number(value: int) -> Poly:
 
 def named(name: str) -> Poly:
     """A named size."""
-    return _atom_poly(_interned(Name, name, frozenset((name,))))
+    return atom_poly(interned(Name, name, frozenset((name,))))
 
 
-def _atom_poly(atom: Atom) -> Poly:
+def atom_poly(atom: Atom) -> Poly:
+    """A formula of one atom."""
     return Poly((((atom,), 1),))
 
 
-def _interned(kind: type[Atom], key: str, names: frozenset[str]) -> Atom:
+def interned(kind: type[Atom], key: str, names: frozenset[str]) -> Atom:
+    """The atom of a key: the one that is alive, or a new one."""
     found = _atoms.get(key)
     if found is None:
         found = kind()
@@ -372,9 +352,10 @@ def _interned(kind: type[Atom], key: str, names: frozenset[str]) -> Atom:
     return found
 
 
-def _floor(numerator: Poly, divisor: int) -> Floor:
+def floor_atom(numerator: Poly, divisor: int) -> Floor:
+    """``numerator // divisor``; with 1 the numerator itself, kept together."""
     key = f"({numerator.key})//{divisor}" if divisor > 1 else numerator.key
-    atom = _interned(Floor, key, numerator.names)
+    atom = interned(Floor, key, numerator.names)
     assert isinstance(atom, Floor)
     atom.numerator, atom.divisor = numerator, divisor
     return atom
@@ -393,10 +374,10 @@ def quotient(numerator: Poly, divisor: Poly) -> Poly:
     if exact is not None:
         return exact
     names = numerator.names | divisor.names
-    atom = _interned(Quotient, f"({numerator.key})//({divisor.key})", names)
+    atom = interned(Quotient, f"({numerator.key})//({divisor.key})", names)
     assert isinstance(atom, Quotient)
     atom.numerator, atom.divisor = numerator, divisor
-    return _atom_poly(atom)
+    return atom_poly(atom)
 
 
 def _exact(numerator: Poly, divisor: Poly) -> Poly | None:
@@ -435,123 +416,7 @@ def computed(template: str, apply: Callable[..., int], *of: Poly) -> Poly:
     if None not in fixed:
         return number(apply(*fixed))
     key = template.format(*(poly.key for poly in of))
-    atom = _interned(Computed, key, frozenset().union(*(poly.names for poly in of)))
+    atom = interned(Computed, key, frozenset().union(*(poly.names for poly in of)))
     assert isinstance(atom, Computed)
     atom.template, atom.apply, atom.of = template, apply, of
-    return _atom_poly(atom)
-
-
-def extreme(polys: Iterable[Poly], *, greatest: bool) -> Poly:
-    """The greatest, or the least, of formulas; those that another always outdoes are left out."""
-    kept: list[Poly] = []
-    for poly in dict.fromkeys(_spread(polys, greatest)):
-        if any(_outdoes(other, poly, greatest) for other in kept):
-            continue
-        kept = [other for other in kept if not _outdoes(poly, other, greatest)]
-        kept.append(poly)
-    if len(kept) == 1:
-        return kept[0]
-    kept.sort(key=lambda poly: poly.key)
-    name = "max" if greatest else "min"
-    key = f"{name}({', '.join(poly.key for poly in kept)})"
-    atom = _interned(Extreme, key, frozenset().union(*(poly.names for poly in kept)))
-    assert isinstance(atom, Extreme)
-    atom.greatest, atom.of = greatest, tuple(kept)
-    return _atom_poly(atom)
-
-
-def _spread(polys: Iterable[Poly], greatest: bool) -> Iterator[Poly]:
-    """A maximum of maxima is one."""
-    for poly in polys:
-        atom = poly.terms[0][0][0] if len(poly.terms) == 1 and len(poly.terms[0][0]) == 1 else None
-        if isinstance(atom, Extreme) and atom.greatest == greatest and poly.terms[0][1] == 1:
-            yield from atom.of
-        else:
-            yield poly
-
-
-def _outdoes(a: Poly, b: Poly, greatest: bool) -> bool:
-    return never_negative(a - b if greatest else b - a)
-
-
-def reduced(poly: Poly) -> Poly:
-    """The formula with floors of numerators whose constant is from 0 to the divisor - 1."""
-    terms: list[tuple[Monomial, int]] = []
-    for monomial, coefficient in poly.terms:
-        product: list[tuple[Monomial, int]] = [((), coefficient)]
-        for atom in monomial:
-            whole = atom.numerator.rest // atom.divisor if isinstance(atom, Floor) else 0
-            if whole and isinstance(atom, Floor) and atom.divisor == 1:
-                product = [
-                    (_product(m, n), c * k) for m, c in product for n, k in atom.numerator.terms
-                ]
-                continue
-            if whole and isinstance(atom, Floor):
-                inner = _sum([*atom.numerator.terms, ((), -whole * atom.divisor)])
-                atom = _floor(inner, atom.divisor)
-            product = [
-                *((_product(m, (atom,)), c) for m, c in product),
-                *((m, c * whole) for m, c in product if whole),
-            ]
-        terms += product
-    return _sum(terms)
-
-
-def never_negative(poly: Poly) -> bool:
-    """Whether it is certain that no sizes make it negative; False where that is not known."""
-    poly = reduced(poly)
-    low, _ = poly.bounds()
-    if low is not None:
-        return low >= 0
-    gains = {m: c for m, c in poly.terms if c > 0}
-    for monomial, coefficient in poly.terms:
-        if coefficient > 0:
-            continue
-        owed = -coefficient
-        # the smallest that is large enough first, so that the largest are left for others
-        for larger in sorted(gains, key=len):
-            if owed and gains[larger] and _product_at_least(larger, monomial):
-                taken = min(owed, gains[larger])
-                gains[larger] -= taken
-                owed -= taken
-        if owed:
-            return False
-    return True
-
-
-def _product_at_least(a: Monomial, b: Monomial) -> bool:
-    """Whether each factor of b has one of its own in a that is never smaller."""
-    if any((atom.bounds()[0] or 0) < 0 for atom in b):
-        return False
-    left = list(a)
-    for atom in b:
-        match = next((other for other in left if other is atom), None) or next(
-            (other for other in left if _at_least(other, atom)), None
-        )
-        if match is None:
-            return False
-        left.remove(match)
-    return all((atom.bounds()[0] or 0) >= 1 for atom in left)
-
-
-def _at_least(a: Atom, b: Atom) -> bool:
-    """Of floors of lines in one size: a's line starts no lower than b's and is no flatter."""
-    lines = _line(a), _line(b)
-    if lines[0] is None or lines[1] is None or lines[0][0] != lines[1][0]:
-        return False
-    (_, slope, rest, divisor), (_, slope2, rest2, divisor2) = lines[0], lines[1]
-    return (
-        slope * divisor2 >= slope2 * divisor
-        and (slope + rest) * divisor2 >= (slope2 + rest2) * divisor
-    )
-
-
-def _line(atom: Atom) -> tuple[str, int, int, int] | None:
-    """``(name, slope, rest, divisor)`` of floor((slope name + rest)/divisor)."""
-    if isinstance(atom, Name):
-        return atom.key, 1, 0, 1
-    if isinstance(atom, Floor):
-        inner = [(m, c) for m, c in atom.numerator.terms if m]
-        if len(inner) == 1 and len(inner[0][0]) == 1 and isinstance(inner[0][0][0], Name):
-            return inner[0][0][0].key, inner[0][1], atom.numerator.rest, atom.divisor
-    return None
+    return atom_poly(atom)

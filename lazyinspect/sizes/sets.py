@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import lcm
 
-from lazyinspect.sizes.algebra import Atom, Extreme, Floor, Name, Poly
-from lazyinspect.sizes.size import Guard
+from lazyinspect.sizes.algebra import Atom, Floor, Name, Poly
+from lazyinspect.sizes.extremes import Extreme
+from lazyinspect.sizes.tracing import Guard
 
 MOST = 100_000
 """Of sizes that are looked at one by one, and of a period."""

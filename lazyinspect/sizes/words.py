@@ -10,7 +10,6 @@ from itertools import islice
 from lazyinspect.sizes.algebra import (
     Atom,
     Computed,
-    Extreme,
     Floor,
     Monomial,
     Name,
@@ -19,6 +18,7 @@ from lazyinspect.sizes.algebra import (
     named,
     number,
 )
+from lazyinspect.sizes.extremes import Extreme
 from lazyinspect.sizes.sets import SizeSet
 
 _FIRST = "N T S R D H W L"

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazyinspect.shapes import largest, scaled, smallest
-from lazyinspect.sizes.algebra import Poly, named, never_negative, number, reduced
-from lazyinspect.sizes.size import Ratio, Size, Tracer, poly_of, sized, tracing
+from lazyinspect.sizes.algebra import Poly, named, number
+from lazyinspect.sizes.order import never_negative, reduced
+from lazyinspect.sizes.ratio import Ratio
+from lazyinspect.sizes.size import Size, poly_of, sized
+from lazyinspect.sizes.tracing import Tracer, tracing
 
 Compute = Callable[[int, int], int]
 """Something computed from two sizes, by the operators that the op table uses."""

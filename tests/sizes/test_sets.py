@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lazyinspect.shapes import largest, smallest
 from lazyinspect.sizes.algebra import Poly, named, number
 from lazyinspect.sizes.sets import EVERY, SizeSet, Unsolved, solve
-from lazyinspect.sizes.size import Guard, Size, poly_of
+from lazyinspect.sizes.size import Size, poly_of
+from lazyinspect.sizes.tracing import Guard
 from lazyinspect.sizes.words import sizes as in_words
 
 LOOKED = 400

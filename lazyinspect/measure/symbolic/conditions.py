@@ -23,7 +23,8 @@ from lazyinspect.report import LayerRow, Place
 from lazyinspect.shapes import format_shape
 from lazyinspect.sizes.algebra import Poly, number
 from lazyinspect.sizes.sets import EVERY, SizeSet, Unsolved, solve
-from lazyinspect.sizes.size import Guard, plain, poly_of
+from lazyinspect.sizes.size import plain, poly_of
+from lazyinspect.sizes.tracing import Guard
 
 Again = Callable[[Mapping[str, int]], Plan]
 """Plans the spec for values of the names; raises LazyinspectError."""

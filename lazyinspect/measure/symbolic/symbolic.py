@@ -22,7 +22,8 @@ from lazyinspect.measure.symbolic.names import Named, guesses, names_of, shapes_
 from lazyinspect.plan.plan import Plan
 from lazyinspect.sizes.algebra import named
 from lazyinspect.sizes.sets import SizeSet
-from lazyinspect.sizes.size import Size, Tracer, tracing
+from lazyinspect.sizes.size import Size
+from lazyinspect.sizes.tracing import Tracer, tracing
 
 Shapes = Mapping[str, tuple[int, ...]]
 Again = Callable[..., Plan]

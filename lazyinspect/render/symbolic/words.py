@@ -10,7 +10,7 @@ from lazyinspect.render.paint import printable
 from lazyinspect.sizes import words
 from lazyinspect.sizes.algebra import named
 from lazyinspect.sizes.sets import EVERY, SizeSet, Unsolved, solve
-from lazyinspect.sizes.size import Guard
+from lazyinspect.sizes.tracing import Guard
 
 
 @dataclass(frozen=True, slots=True)
