@@ -16,7 +16,6 @@ from lazyinspect import limits, options
 from lazyinspect.commands.common import (
     Allow,
     Debug,
-    Inputs,
     MaxSteps,
     NoColor,
     Output,
@@ -75,7 +74,15 @@ def run(
     spec: Spec,
     variant: Variant = None,
     set_: Settings = None,
-    input_: Inputs = None,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="SHAPE",
+            help="`8,3,256,256`, or `ids=1,64`; repeatable by name. `N,3,H,W` for formulas, "
+            "`1,3,64,64;1,3,96,96` sweeps.",
+        ),
+    ] = None,
     batch: Annotated[
         str | None,
         typer.Option(metavar="N", help="Dimension 0 of every input; 1,8,32 sweeps over several."),
@@ -86,7 +93,9 @@ def run(
         typer.Option(help="cpu, cuda, cuda:1, mps, xpu, auto; `meta` plans and runs nothing."),
     ] = "cpu",
     dtype: Annotated[DType, typer.Option(help="Of weights and inputs.")] = DType.float32,
-    train: Annotated[bool, typer.Option("--train/--eval", help="Mode of the forward.")] = False,
+    train: Annotated[
+        bool, typer.Option("--train/--eval", help="Mode of the forward; times a backward.")
+    ] = False,
     time: Annotated[bool, typer.Option("--time/--no-time", help="Measure the forward.")] = True,
     warmup: Annotated[int, typer.Option(min=0, help="Forwards before measuring.")] = 3,
     runs: Annotated[int, typer.Option(min=1, help="Forwards measured.")] = 20,
