@@ -148,7 +148,7 @@ def run(
         typer.Option(
             metavar="NAMES",
             help="Of the table, in order: type, args, input, output, params, trainable, bytes, "
-            "buffers, macs, flops, share, time, ms, spread, speed, line, rf, jump, start.",
+            "buffers, macs, flops, time, ms, spread, speed, share, line, rf, jump, start.",
         ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Of the report.")] = Format.table,
