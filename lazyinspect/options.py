@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from enum import Enum
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
@@ -149,7 +150,15 @@ def _is_size(part: str) -> bool:
     """A number, or a name for one."""
     if not part.isascii() or len(part) >= 400:
         return False
-    return part.isdecimal() or (part.isidentifier() and part[0].isalpha())
+    if part.isdecimal():
+        return True
+    return part.isidentifier() and part[0].isalpha() and not iskeyword(part) and (
+        part not in _FUNCTIONS
+    )  # fmt: skip
+
+
+_FUNCTIONS = ("floor", "ceil", "int", "round", "min", "max")
+"""Of formulas: no size may have such a name."""
 
 
 def has_names(found: list[int | str] | dict[str, list[int | str]] | None) -> bool:

@@ -115,6 +115,18 @@ def concrete(size: int) -> int:
     return ended(size)
 
 
+def beside(value: float, other: Any) -> float:
+    """A float on the left of an operator, so that a formula on its right is not lost.
+
+    Python's float computes with any integer by itself, and asks the one with a formula nothing.
+    """
+    if type(other) is int or not whole(other):
+        return value
+    from lazyinspect.sizes.ratio import lifted
+
+    return lifted(value, other)
+
+
 def scaled(size: int, factor: float) -> int:
     """``int(size * factor)``, as torch computes the sizes of what it rescales."""
     result: int = (size * factor).__trunc__()

@@ -188,6 +188,13 @@ def run(
     if symbolic or sizes or options.has_names(shared["input"]):
         if sweeps:
             options.refuse("a sweep needs numbers, and formulas need names", "--batch")
+        numbers = {
+            "--memory": memory, "--optimizer": optimizer, "--train": train, "--top": top,
+            "--accounting": accounting,
+        }  # fmt: skip
+        for option, given in numbers.items():
+            if given:
+                options.refuse("it needs sizes that are numbers, and --symbolic names them", option)
 
         def formulas(loaded: LoadedSpec, name: str | None) -> Symbolic:
             with working(f"planning {printable(spec)}", layout.width):

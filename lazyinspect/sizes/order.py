@@ -44,6 +44,9 @@ def never_negative(poly: Poly) -> bool:
     if low is not None:
         return low >= 0
     gains = {m: c for m, c in poly.terms if c > 0}
+    lows = [atom.bounds()[0] for monomial in gains for atom in monomial]
+    if any(low is None or low < 0 for low in lows):
+        return False  # what is added may be negative itself
     for monomial, coefficient in poly.terms:
         if coefficient > 0:
             continue

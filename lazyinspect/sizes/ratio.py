@@ -68,6 +68,16 @@ class Ratio(float):
         sign = 1 if top > 0 else -1
         return Ratio(self.numerator_size * bottom * sign, self.denominator * top * sign)
 
+    def __floordiv__(self, other: Any) -> Any:
+        divided = self / other
+        return divided.__floor__() if isinstance(divided, Ratio) else math.floor(divided)
+
+    def __mod__(self, other: Any) -> Any:
+        return float(self) % float(other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return float(other) / float(self)
+
     def __float__(self) -> float:
         return float(concrete(self.numerator_size)) / self.denominator
 
@@ -179,3 +189,58 @@ def _fraction(value: Any) -> tuple[int, int] | None:
     if exact.denominator > _MOST_DENOMINATOR:
         return None
     return exact.numerator, exact.denominator
+
+
+def lifted(value: float, other: int) -> float:
+    """A plain float that meets a size as a ratio; where algebra has none, the size ends there."""
+    given = _fraction(value)
+    if given is None:
+        return Pinning(value)
+    return Ratio(given[0], given[1])
+
+
+class Pinning(float):
+    """A float that algebra does not compute with: a size that it meets is a number from there."""
+
+    def __add__(self, other: Any) -> float:
+        return float(self) + _plainly(other)
+
+    def __sub__(self, other: Any) -> float:
+        return float(self) - _plainly(other)
+
+    def __mul__(self, other: Any) -> Any:
+        return other * float(self) if isinstance(other, Size) else float(self) * other
+
+    def __truediv__(self, other: Any) -> float:
+        return float(self) / _plainly(other)
+
+    def __floordiv__(self, other: Any) -> float:
+        return float(self) // _plainly(other)
+
+    def __mod__(self, other: Any) -> float:
+        return float(self) % _plainly(other)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (int, float)) and float(self) == _plainly(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __lt__(self, other: Any) -> bool:
+        return float(self) < _plainly(other)
+
+    def __le__(self, other: Any) -> bool:
+        return float(self) <= _plainly(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return float(self) > _plainly(other)
+
+    def __ge__(self, other: Any) -> bool:
+        return float(self) >= _plainly(other)
+
+    def __hash__(self) -> int:
+        return float.__hash__(self)
+
+
+def _plainly(other: Any) -> float:
+    return float(concrete(other)) if isinstance(other, Size) else float(other)

@@ -24,12 +24,12 @@ class Guard:
     pinned: bool = False
     """Where an integer was needed, so that its formula ended there."""
 
-    def holds(self, values: Values) -> bool:
-        """Whether other sizes decide it alike. A division by 0 decides nothing alike."""
+    def holds(self, values: Values, *, undefined: bool = False) -> bool:
+        """Whether other sizes decide it alike; ``undefined`` where its formula divides by 0."""
         try:
             value = self.formula.evaluate(values)
         except (ZeroDivisionError, OverflowError, ValueError):
-            return False
+            return undefined
         if self.relation == ">=":
             return value >= 0
         return (value == 0) is (self.relation == "==")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from lazyinspect import limits
-from lazyinspect.shapes import whole
+from lazyinspect.shapes import beside, whole
 from lazyinspect.spec.functions import APPLY, ARITY
 from lazyinspect.spec.mistyped import attribute_help, operator_help, syntax_help
 
@@ -286,8 +286,9 @@ def _arithmetic(
     def run(scope: Scope) -> Any:
         a, b = left(scope), right(scope)
         if type(a) is not int or type(b) is not int:
-            _number(a, sign, fail)
-            _number(b, sign, fail)
+            a, b = _number(a, sign, fail), _number(b, sign, fail)
+            if type(a) is float:
+                a = beside(a, b)
         try:
             return _checked(apply(a, b), fail)
         except ZeroDivisionError:
@@ -336,6 +337,8 @@ def _comparison(
         a = first(scope)
         for sign, compare, right in rest:
             b = right(scope)
+            if type(a) is float:
+                a = beside(a, b)
             try:
                 if not compare(a, b):
                     return False

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from lazyinspect.shapes import largest, smallest
+from lazyinspect.shapes import concrete, largest, smallest
 
 
 def divisible(value: float, d: int = 8) -> int:
@@ -14,8 +14,9 @@ def divisible(value: float, d: int = 8) -> int:
 
     Source: MobileNet's channel rounding, https://arxiv.org/abs/1704.04861 (reference code).
     """
-    rounded = max(d, int(value + d / 2) // d * d)
-    return rounded + d if rounded < 0.9 * value else rounded
+    # the formula's own value first, so that one with a formula keeps it
+    nearest = largest((d, integer(value + d / 2) // d * d))
+    return nearest + d if nearest < value * 0.9 else nearest
 
 
 def rounded(value: float, *digits: int) -> float:
@@ -38,12 +39,17 @@ def integer(value: float) -> int:
 
 def _least(*values: float) -> float:
     whole = [value for value in values if isinstance(value, int)]
-    return smallest(whole) if len(whole) == len(values) else min(values)
+    return smallest(whole) if len(whole) == len(values) else min(_numbers(values))
 
 
 def _greatest(*values: float) -> float:
     whole = [value for value in values if isinstance(value, int)]
-    return largest(whole) if len(whole) == len(values) else max(values)
+    return largest(whole) if len(whole) == len(values) else max(_numbers(values))
+
+
+def _numbers(values: tuple[float, ...]) -> list[float]:
+    """Floats and integers together: a size with a formula is a number among floats."""
+    return [concrete(value) if isinstance(value, int) else value for value in values]
 
 
 APPLY: dict[str, Callable[..., Any]] = {

@@ -131,6 +131,15 @@ def test_formulas_are_as_short_as_a_persons(compute: Callable[[int], int], writt
     assert poly_of(compute(Size(64, named("H")))).key == written
 
 
+def test_a_quotient_of_formulas_may_be_negative() -> None:
+    tracer = Tracer()
+    h, w = Size(24, named("H")), Size(24, named("W"))
+    with tracing(tracer):
+        assert (w - h) // h >= 0
+    (guard,) = tracer.guards
+    assert guard.holds({"H": 5, "W": 9}) and not guard.holds({"H": 9, "W": 5})
+
+
 def test_formulas_of_one_meaning_are_equal_whichever_way_they_came() -> None:
     h = Size(64, named("H"))
     assert h // 2 // 2 == h // 4

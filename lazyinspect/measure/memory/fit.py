@@ -56,8 +56,8 @@ def largest_batch(footprint_at: Callable[[int], Footprint], memory: int, *, trai
         low, high = high, min(2 * high, MOST)
         if low == MOST:
             raise SpecError(
-                Problem("bad-option", "the memory of the network does not depend on the batch",
-                        help="leave --memory out: any batch fits")
+                Problem("bad-option", f"a batch of more than {MOST:,} fits: nobody looks further",
+                        help="leave --memory out, or give less")
             )  # fmt: skip
     while high - low > 1:
         # close to the guess the answer is near, so look beside it first

@@ -65,6 +65,8 @@ def like(shape: Shape, strides: Strides) -> Strides:
 
 def viewed(shape: Shape, strides: Strides, wanted: Shape) -> Strides | None:
     """Strides of the same elements in another shape; None where they have to be copied."""
+    if in_order(shape, strides):
+        return contiguous(wanted)
     if not all(map(int_of, (*shape, *wanted))):
         return contiguous(wanted)  # there is nothing to lie anywhere
     kept = [(size, stride) for size, stride in zip(shape, strides, strict=True) if size != 1]

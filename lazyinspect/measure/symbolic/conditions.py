@@ -29,7 +29,7 @@ from lazyinspect.sizes.tracing import Guard
 Again = Callable[[Mapping[str, int]], Plan]
 """Plans the spec for values of the names; raises LazyinspectError."""
 
-_SAMPLES = 4
+_SAMPLES = 6
 """Sizes that break a decision and are planned."""
 _LOOKED = 4_096
 """Sizes among which such are looked for."""
@@ -175,14 +175,21 @@ class Conditions:
             near = sorted(found, key=lambda size: abs(size - here))[:1]
             for size in dict.fromkeys((*near, *found[:1], *found[len(found) // 2 :][:1])):
                 yield {**self.planned, name: size}
+            for size in near:
+                # where the others are as large, another branch may be taken
+                alike = {**dict.fromkeys(self.planned, size), name: size}
+                if len(alike) > 1 and self._kept(alike, clause) and self._single(alike, clause):
+                    yield alike
             return
-        count = 0
-        for values in self.candidates(clause.names, clause):
-            if not clause.guard.holds(values) and self._kept(values, clause):
-                yield values
-                count += 1
-                if count == _SAMPLES:
-                    return
+        breaking = [
+            values
+            for values in self.candidates(clause.names, clause)
+            if not clause.guard.holds(values) and self._kept(values, clause)
+        ]
+        # the nearest, and others from all over: where a size is 1 much is different
+        breaking.sort(key=lambda values: sum(abs(values[n] - self.planned[n]) for n in values))
+        step = max(len(breaking) // _SAMPLES, 1)
+        yield from breaking[::step][:_SAMPLES]
 
     def candidates(
         self, names: Sequence[str], without: Clause | None = None
@@ -198,10 +205,18 @@ class Conditions:
         for combination in product(*lists):
             yield {**self.planned, **dict(zip(names, combination, strict=True))}
 
+    def _single(self, values: Mapping[str, int], without: Clause) -> bool:
+        """Whether the conditions on one size hold, but for one."""
+        return all(
+            values[clause.names[0]] in clause.sizes
+            for clause in self.clauses
+            if clause is not without and clause.sizes is not None
+        )
+
     def _kept(self, values: Mapping[str, int], without: Clause) -> bool:
         """Whether the conditions on several sizes hold, but for one."""
         return all(
-            clause.guard.holds(values)
+            clause.guard.holds(values, undefined=True)
             for clause in self.clauses
             if clause is not without and clause.sizes is None
         )

@@ -262,10 +262,12 @@ def _samples(
         sizes = []
         for size in plans[name]:
             sizes.append(size)
-            if len(sizes) >= 40:
+            # far from those in hand as well: what decides there may be otherwise
+            if size > 3 * finder.planned[name] and len(sizes) >= 40:
                 break
         lists[name] = sizes
-    for step in (0, 1, 2, 4, 7, 12, 20, 30):
+    last = max((len(sizes) for sizes in lists.values()), default=1) - 1
+    for step in (0, 1, last, 2, 4, 7, 12, 20, 30):
         values = {}
         for offset, name in enumerate(names):
             sizes = lists[name]

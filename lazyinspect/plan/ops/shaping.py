@@ -595,7 +595,7 @@ def _interpolate(a: Args, x: Value) -> Value:
     if a.size is None:
         each = tuple(floor(n * float(factor)) for n, factor in zip(spatial, each, strict=True))
     least = 0 if a.mode == "area" else 1
-    if 0 in spatial or min(each) < least:
+    if 0 in spatial or any(size < least for size in each):
         raise ShapeError(f"resamples {x} to an empty image of {format_shape(each)}")
     if x.shape[1] == 0 and (a.mode != "area" or x.rank == 5):
         raise ShapeError(f"expects at least one channel, and gets {x}")

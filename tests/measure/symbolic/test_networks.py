@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -120,6 +122,74 @@ def test_sizes_plan_where_the_conditions_hold_and_formulas_have_their_figures(
         assert value(formulas.param_count) == numbers.param_count
     weights = plan.state_dict() == api.plan(spec).state_dict()
     assert _meets(found, values, {"weights"}) is weights
+
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "a sum of two inputs": (
+        "{input: {a: [2, 12, 8], b: [2, 12, 8]}, layers: [{add: [a, b]}]}",
+        {"a": ["N", "T", 8], "b": ["N", "S", 8]},
+    ),
+    "a kernel as large as a size": (
+        "{input: [2, 4, 24, 24], layers: [{AvgPool2d: $shape(2)}]}",
+        {"input": ["N", 4, "H", "W"]},
+    ),
+    "a condition with a float on its left": (
+        '{input: [2, 12, 8], layers: [{narrow: [1, 0, 2], if: "$20.5 > shape(1)"}]}',
+        {"input": ["N", "T", 8]},
+    ),
+    "arithmetic with a float on its left": (
+        '{input: [2, 12, 8], layers: [{narrow: [1, 0, "$int(24.0 / shape(1))"]}]}',
+        {"input": ["N", "T", 8]},
+    ),
+    "a condition on two sizes": (
+        '{input: [2, 4, 24, 24], layers: [{MaxPool2d: 2, if: "$shape(2) > shape(3)"}, '
+        "{LazyConv2d: [2, 3], from: prev}]}",
+        {"input": ["N", 4, "H", "W"]},
+    ),
+    "a condition on a product": (
+        '{input: [2, 4, 24, 24], layers: [{MaxPool2d: 2, if: "$shape(2)*shape(3) > 100"}, '
+        "{LazyConv2d: [2, 3], from: prev}]}",
+        {"input": ["N", 4, "H", "W"]},
+    ),
+    "a rescaled image": (
+        "{input: [2, 4, 24, 24], layers: [{interpolate: {scale_factor: 0.3, mode: bilinear}}, "
+        "{LazyConv2d: [4, 3]}]}",
+        {"input": ["N", 4, "H", "W"]},
+    ),
+    "pieces of a formula": (
+        '{input: [2, 12, 8], layers: [{split: ["$shape(1)//2", 1], pick: 1}]}',
+        {"input": ["N", "T", 8]},
+    ),
+}
+"""Networks of which something was once said that does not hold."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_sizes_that_meet_all_conditions_plan_to_the_formulas(case: str) -> None:
+    text, given_ = CASES[case]
+    spec = parse_spec(text, "net.yaml")
+    found = api.symbolic(spec, input=given_)
+    free = [name for name in found.planned if name != "N"]
+    met = 0
+    for sizes in product(range(1, 30), repeat=len(free)):
+        values = {"N": 2, **dict(zip(free, sizes, strict=True))}
+        try:
+            meets = _meets(found, values, {"required", "assumed", "pinned"})
+        except ZeroDivisionError:
+            continue
+        if not meets:
+            continue
+        met += 1
+        shapes = {
+            name: [values[s] if isinstance(s, str) else s for s in shape]
+            for name, shape in given_.items()
+        }
+        plan = make_plan(spec, input=shapes, insight=False)
+        value = Evaluator(values)
+        for formulas, numbers in zip(found.report.layers, plan.rows, strict=True):
+            for a, b in zip(formulas.outputs, numbers.outputs, strict=True):
+                assert tuple(map(value, a.shape)) == b.shape
+    assert met
 
 
 @given(spec=specs())
