@@ -227,6 +227,7 @@ def run(
     amp: bool = False,
     channels_last: bool = False,
     receptive_field: bool = True,
+    activations: bool = True,
 ) -> Report:
     """Plan a network, build it from lazy modules, run it once on the device, and compare.
 
@@ -250,6 +251,7 @@ def run(
         top, by: how many rows it names that spend the most, and of what: ``macs``, ``params``,
             ``time``, ``memory``.
         receptive_field: find the field of every row.
+        activations: find what autograd keeps and the peak of inference, for the totals.
 
     Raises:
         SpecError, NetworkError, ExpectationError, InternalError: as :func:`build`; SpecError also
@@ -274,14 +276,19 @@ def run(
         spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow,
         max_steps=max_steps,
     )  # fmt: skip
-    from lazyinspect.measure.memory.report import with_memory
-
     again = partial(
         plan, spec, variant=variant, set=set, input=input, dtype=dtype, allow=allow,
         max_steps=max_steps,
     )  # fmt: skip
 
     def remembered(report: Report, measured: Measured | str | None = None) -> Report:
+        asked = train or optimizer is not None or memory is not None
+        if not asked and not activations:
+            return accounted(planned, report, accounting=accounting, top=top, by=by)
+        from lazyinspect.measure.memory.report import MOST_ROWS, with_memory
+
+        if not asked and len(planned.rows) > MOST_ROWS:
+            return accounted(planned, report, accounting=accounting, top=top, by=by)
         found = with_memory(
             report, plan=planned, again=lambda size: again(batch=size), train=train,
             optimizer=optimizer, memory=memory, measured=measured,
@@ -312,6 +319,9 @@ def run(
         timing=probed.timing,
         verified=probed.verified,
     )
+    if amp and probed.memory is not None:
+        note = "memory is planned without autocast, which keeps some tensors in 16 bits"
+        report = replace(report, notes=(*report.notes, note))
     return remembered(report, measured=probed.memory)
 
 
@@ -415,7 +425,7 @@ def _run_on(device: str, spec: Spec, variant: str | None, allow: tuple[str, ...]
 
     run(
         spec, variant=variant, allow=allow, device=device, time=False, init="zeros",
-        receptive_field=False,
+        receptive_field=False, activations=False,
         **planned_with(spec, spec.source.path),
     )  # fmt: skip
 

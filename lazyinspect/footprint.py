@@ -49,6 +49,8 @@ class Fit:
     next_peak: int | None
     """Bytes at the batch above, which does not fit; None where it does not plan."""
     exact: bool
+    training: bool
+    """Whether the peak is that of training, or of inference."""
 
 
 @dataclass(frozen=True, slots=True)

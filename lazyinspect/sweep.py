@@ -27,6 +27,10 @@ class Point:
     activation_bytes: int | None = None
     forward_ns: Duration | None = None
     inputs_per_second: float | None = None
+    training_ns: Duration | None = None
+    """Of a forward and a backward, with ``--train``."""
+    peak_training_bytes: int | None = None
+    """With ``--train``; None where a step is not modelled."""
     code: str | None = None
     """Of the problem that is in the way."""
     problem: str | None = None
@@ -55,7 +59,7 @@ class Sweep:
 
 def point_of(report: Report, variant: str | None, batch: int | None) -> Point:
     """A report's figures as a point."""
-    timing, totals = report.timing, report.totals
+    timing, totals, memory = report.timing, report.totals, report.memory
     whole = not totals.rows_without_macs
     return Point(
         variant,
@@ -68,4 +72,6 @@ def point_of(report: Report, variant: str | None, batch: int | None) -> Point:
         totals.activation_bytes,
         None if timing is None else timing.forward_ns,
         None if timing is None else timing.inputs_per_second,
+        None if timing is None else timing.training_ns,
+        memory.training.bytes if memory is not None and memory.training.exact else None,
     )

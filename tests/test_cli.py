@@ -218,6 +218,7 @@ def test_a_plain_run_asks_for_the_documented_defaults(api: FakeApi) -> None:
                 "amp": False,
                 "channels_last": False,
                 "receptive_field": False,
+                "activations": False,
             },
         )
     ]

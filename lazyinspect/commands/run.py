@@ -187,7 +187,8 @@ def run(
 
     if symbolic or sizes or options.has_names(shared["input"]):
         if sweeps:
-            options.refuse("a sweep needs numbers, and formulas need names", "--batch")
+            option = "--batch" if len(batches) > 1 else "--input" if len(inputs) > 1 else "--plot"
+            options.refuse("a sweep needs numbers, and formulas need names", option)
         numbers = {
             "--memory": memory, "--optimizer": optimizer, "--train": train, "--top": top,
             "--accounting": accounting,
@@ -238,6 +239,7 @@ def run(
                 amp=amp,
                 channels_last=channels_last,
                 receptive_field=fields,
+                activations=sweeps or format_ is Format.json,
             )
         for note in report.notes:
             say(f"note: {printable(note)}\n")

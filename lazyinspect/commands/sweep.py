@@ -62,12 +62,12 @@ def swept(
             for shape in shapes:
                 for batch in batches:
                     _point(run, variant, batch, shape, points, environments, failed)
+    yield from to(file, [render(sweep(), form, layout)])
     if plot is not None and points:
         from lazyinspect.render.plot import plot as drawn
 
         if sum(point.forward_ns is not None for point in points) >= 2 or not failed:
             replace_file(plot, [drawn(sweep(), plot.suffix[1:].lower())])
-    yield from to(file, [render(sweep(), form, layout)])
     if failed:
         raise together(failed, "point")
 

@@ -39,15 +39,19 @@ def lines(memory: Footprint) -> Iterator[tuple[str, str]]:
 
 
 def fits(fit: Fit) -> str:
-    """``a batch of 376 in 24.0 GiB: it takes 24.0 GiB, one of 377 24.1 GiB``."""
+    """``trains with a batch of 376 in 24.0 GiB: it takes 23.99 GiB, one of 377 24.05 GiB``."""
     room = figures.size(fit.memory)
     least = "" if fit.exact else "at least "
+    verb = "trains" if fit.training else "runs without gradients"
     if not fit.batch:
-        return f"not even a batch of 1 in {room}: it takes {least}{_close(fit.peak)}"
-    text = f"a batch of {fit.batch:,} in {room}: it takes {least}{_close(fit.peak)}"
+        return f"{verb} with not even a batch of 1 in {room}: it takes {least}{_close(fit.peak)}"
+    peak, above = _close(fit.peak), "" if fit.next_peak is None else _close(fit.next_peak)
+    if fit.next_peak is not None and peak == above:
+        peak, above = f"{fit.peak:,} B", f"{fit.next_peak:,} B"
+    text = f"{verb} with a batch of {fit.batch:,} in {room}: it takes {least}{peak}"
     if fit.next_peak is None:
         return f"{text}, and one of {fit.batch + 1:,} does not plan"
-    return f"{text}, one of {fit.batch + 1:,} {_close(fit.next_peak)}"
+    return f"{text}, one of {fit.batch + 1:,} {above}"
 
 
 def _close(size: int) -> str:

@@ -197,7 +197,7 @@ def footprint(memory: Footprint) -> dict[str, Any]:
         ],
         "fit": None if fit is None else {
             "memory": fit.memory, "batch": fit.batch, "peak": fit.peak,
-            "next_peak": fit.next_peak, "exact": fit.exact,
+            "next_peak": fit.next_peak, "exact": fit.exact, "training": fit.training,
         },
         "measured": None if measured is None else {
             "device": measured.device, "inference": measured.inference,

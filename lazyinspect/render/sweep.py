@@ -34,6 +34,10 @@ def _cells(point: Point, titles: list[str]) -> dict[str, str]:
         "Peak": ""
         if point.peak_inference_bytes is None
         else figures.size(point.peak_inference_bytes),
+        "Training": "" if point.training_ns is None else figures.duration(point.training_ns.median),
+        "Training peak": ""
+        if point.peak_training_bytes is None
+        else figures.size(point.peak_training_bytes),
         "Forward": "" if time is None else figures.duration(time.median),
         "80% of runs": "" if time is None else figures.spread(time),
         "Inputs/s": ""
@@ -63,6 +67,10 @@ def _titles(sweep: Sweep) -> list[str]:
     titles += ["Input", "MACs", "Peak"]
     if any(point.forward_ns for point in sweep.points):
         titles += ["Forward", "80% of runs", "Inputs/s", "FLOP/s"]
+    if any(point.training_ns for point in sweep.points):
+        titles += ["Training"]
+    if any(point.peak_training_bytes for point in sweep.points):
+        titles += ["Training peak"]
     return titles
 
 
@@ -117,7 +125,7 @@ def _markdown(sweep: Sweep, layout: Layout) -> str:
 _FIELDS = (
     "spec", "variant", "batch", "inputs", "param_count", "macs", "flops", "peak_inference_bytes",
     "activation_bytes", "forward_median_ns", "forward_p10_ns", "forward_p90_ns",
-    "inputs_per_second", "problem",
+    "inputs_per_second", "training_median_ns", "peak_training_bytes", "problem",
 )  # fmt: skip
 
 
@@ -134,7 +142,9 @@ def _csv(sweep: Sweep, layout: Layout) -> str:
                 point.param_count, point.macs, point.flops, point.peak_inference_bytes,
                 point.activation_bytes,
                 *((None, None, None) if time is None else (time.median, time.p10, time.p90)),
-                point.inputs_per_second, point.code,
+                point.inputs_per_second,
+                None if point.training_ns is None else point.training_ns.median,
+                point.peak_training_bytes, point.code,
             ]
         )  # fmt: skip
     return text.getvalue()
@@ -171,6 +181,14 @@ def _point(point: Point) -> dict[str, Any]:
         if time is None
         else {"median": time.median, "p10": time.p10, "p90": time.p90},
         "inputs_per_second": point.inputs_per_second,
+        "training_ns": None
+        if point.training_ns is None
+        else {
+            "median": point.training_ns.median,
+            "p10": point.training_ns.p10,
+            "p90": point.training_ns.p90,
+        },
+        "peak_training_bytes": point.peak_training_bytes,
         "flops_per_second": point.flops_per_second,
         "problem": None
         if point.problem is None

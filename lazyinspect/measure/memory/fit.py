@@ -45,7 +45,7 @@ def largest_batch(footprint_at: Callable[[int], Footprint], memory: int, *, trai
     first = peak(1)
     assert first is not None
     if not fits(1):
-        return Fit(memory, 0, first[0], first[0], first[1])
+        return Fit(memory, 0, first[0], first[0], first[1], train)
     low, high = 1, 2
     second = peak(2)
     if second is not None and second[0] > first[0]:
@@ -70,4 +70,4 @@ def largest_batch(footprint_at: Callable[[int], Footprint], memory: int, *, trai
             high = middle
     here, above = peak(low), peak(low + 1)
     assert here is not None
-    return Fit(memory, low, here[0], None if above is None else above[0], here[1])
+    return Fit(memory, low, here[0], None if above is None else above[0], here[1], train)

@@ -117,7 +117,8 @@ def _values(planning: Callable[..., Plan], given: Named, planned: Plan | None) -
     )  # fmt: skip
     refusals: dict[object, tuple[Problem, dict[str, int]]] = {}
     tried = 0
-    for values in _tries(names, known):
+    others = () if planned is None else _others(given, planned)
+    for values in _tries(names, known, others):
         try:
             planning(shapes_at(given, values))
         except SpecError:
@@ -155,7 +156,20 @@ def _none_works(
     )
 
 
-def _tries(names: Sequence[str], known: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def _others(given: Named, planned: Plan) -> list[tuple[str, int]]:
+    """Every size that the file has where a name stands: a name may stand in several places."""
+    shapes = {entry.name: entry.type.shape for entry in planned.inputs}
+    return [
+        (size, number)
+        for name, sizes in given.items()
+        for size, number in zip(sizes, shapes.get(name, ()), strict=False)
+        if isinstance(size, str)
+    ]
+
+
+def _tries(
+    names: Sequence[str], known: Mapping[str, int], others: Sequence[tuple[str, int]]
+) -> Iterator[dict[str, int]]:
     """Values to try: those of the file, equal ones, and others for each name."""
     end = time.process_time() + _SECONDS
     seen = set()
@@ -167,8 +181,10 @@ def _tries(names: Sequence[str], known: Mapping[str, int]) -> Iterator[dict[str,
         return new
 
     base = {name: known.get(name, 1 if name == "N" else _USUAL[0]) for name in names}
-    free = [name for name in names if name != "N"] or list(names)
-    candidates = [base]
+    # a batch is seldom in the way, where its name stands for nothing else
+    tied = {name for name, number in others if number != known.get(name)}
+    free = [name for name in names if name != "N" or name in tied] or list(names)
+    candidates = [base, *({**base, name: number} for name, number in others)]
     candidates += [{**base, **dict.fromkeys(free, size)} for size in _USUAL]
     candidates += [{**base, name: size} for name in free for size in _USUAL]
     candidates += [{**base, **dict.fromkeys(free, size)} for size in range(1, 130)]

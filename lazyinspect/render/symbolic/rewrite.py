@@ -61,7 +61,8 @@ class _Key(Size):
 class _Rewriter:
     def __init__(self, found: Symbolic, keys: bool) -> None:
         self._keys = keys
-        self._sets = dict(found.works)
+        # what weights fix stays a name: built anew, the network has others
+        self._sets = dict(found.plans)
         self._doubtful = found.doubtful
         self._polys: dict[Poly, Poly] = {}
         self._tensors: dict[tuple[NamedTensor, ...], tuple[NamedTensor, ...]] = {}

@@ -89,6 +89,9 @@ def sizes(found: Symbolic, width: int) -> Iterator[TextLine]:
     square = words.equal(found)
     if square is not None:
         yield [(" " * _LABEL, ""), (f"  {square[0]}: {square[1]}", "dim")]
+    if any(condition.kind == "weights" for condition in found.joint):
+        text = "other sizes that plan give the network other weights"
+        yield [(" " * _LABEL, ""), (f"  {text}", "dim")]
     least = "no sizes found" if found.least is None else words.at(found.least)
     yield from _labelled("least", least, width)
     asked = words.asks(found)
