@@ -272,28 +272,22 @@ def run(
         from lazyinspect.measure.memory.memory import require_optimizer
 
         require_optimizer(optimizer)
-    planned = plan(
-        spec, variant=variant, set=set, input=input, batch=batch, dtype=dtype, allow=allow,
-        max_steps=max_steps,
-    )  # fmt: skip
     again = partial(
         plan, spec, variant=variant, set=set, input=input, dtype=dtype, allow=allow,
         max_steps=max_steps,
     )  # fmt: skip
+    planned = again(batch=batch)
+    asked = train or optimizer is not None or memory is not None
 
     def remembered(report: Report, measured: Measured | str | None = None) -> Report:
-        asked = train or optimizer is not None or memory is not None
-        if not asked and not activations:
-            return accounted(planned, report, accounting=accounting, top=top, by=by)
-        from lazyinspect.measure.memory.report import MOST_ROWS, with_memory
+        if asked or activations:
+            from lazyinspect.measure.memory.report import with_memory
 
-        if not asked and len(planned.rows) > MOST_ROWS:
-            return accounted(planned, report, accounting=accounting, top=top, by=by)
-        found = with_memory(
-            report, plan=planned, again=lambda size: again(batch=size), train=train,
-            optimizer=optimizer, memory=memory, measured=measured,
-        )  # fmt: skip
-        return accounted(planned, found, accounting=accounting, top=top, by=by)
+            report = with_memory(
+                report, plan=planned, again=lambda size: again(batch=size), train=train,
+                optimizer=optimizer, memory=memory, measured=measured,
+            )  # fmt: skip
+        return _accounted(planned, report, accounting=accounting, top=top, by=by)
 
     if re.fullmatch(r"meta(:\d+)?", device):
         return remembered(planned.report(rows=_fielded(planned, planned.rows, receptive_field)))
@@ -310,7 +304,7 @@ def run(
         seed=seed,
         init=init,
         memory_limit=memory_limit,
-        memory=train or optimizer is not None or memory is not None,
+        memory=asked,
         how=How(min_time, compile, amp, channels_last),
     )
     report = planned.report(
@@ -325,7 +319,7 @@ def run(
     return remembered(report, measured=probed.memory)
 
 
-def accounted(
+def _accounted(
     planned: Plan, report: Report, *, accounting: bool, top: int | None, by: By
 ) -> Report:
     """The report with its accounts and top spenders, where they are asked for."""

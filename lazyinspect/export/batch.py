@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from lazyinspect.errors import LazyinspectError, Problem, SpecError
-from lazyinspect.plan.inputs import require_batch
+from lazyinspect.plan.inputs import one_batch
 from lazyinspect.plan.plan import Plan
 from lazyinspect.plan.tree import Call, Graph, Leaf, ParameterLeaf
 
@@ -25,14 +25,9 @@ def other_batch(plan: Plan, again: Callable[[int], Plan]) -> Plan | None:
     Raises:
         SpecError: it has a batch, and something in it depends on its size.
     """
-    sizes = {entry.type.shape[0] if entry.type.shape else 0 for entry in plan.inputs}
-    if len(sizes) != 1 or 0 in sizes:
+    size = one_batch(plan.call, plan.inputs)
+    if size is None:
         return None
-    try:
-        require_batch(plan.call, plan.inputs)
-    except SpecError:
-        return None
-    (size,) = sizes
     try:
         other = again(size + 1)
     except LazyinspectError as error:

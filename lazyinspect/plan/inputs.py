@@ -132,6 +132,22 @@ def _size_meant(size: Any, place: int) -> str:
     return "write for instance [1, 3, 224, 224]"
 
 
+def one_batch(call: Call, inputs: tuple[InputType, ...]) -> int | None:
+    """The batch of the inputs.
+
+    None where there is no one batch: an input without dimensions or without a batch, inputs whose
+    first sizes differ, a batch of 0.
+    """
+    sizes = {entry.type.shape[0] if entry.type.shape else 0 for entry in inputs}
+    if len(sizes) != 1 or 0 in sizes:
+        return None
+    try:
+        require_batch(call, inputs)
+    except SpecError:
+        return None
+    return sizes.pop()
+
+
 def require_batch(call: Call, inputs: tuple[InputType, ...]) -> None:
     """Refuse a batch size for an input that its first layer takes without a batch.
 

@@ -187,6 +187,13 @@ class Call:
             self.reach += 1 + max([call.reach for call in calls])
 
 
+def calls(call: Call) -> Iterator[Call]:
+    """A call and those inside it, in the order of the rows."""
+    yield call
+    for inner in call.calls:
+        yield from calls(inner)
+
+
 @dataclass(frozen=True, slots=True)
 class InputType:
     """An input of the network. ``high``: random integers are drawn below it."""

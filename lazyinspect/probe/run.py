@@ -9,11 +9,10 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from lazyinspect.errors import SpecError
 from lazyinspect.footprint import Measured
 from lazyinspect.network import Init, build
 from lazyinspect.plan import tree
-from lazyinspect.plan.inputs import require_batch
+from lazyinspect.plan.inputs import one_batch
 from lazyinspect.probe.allocator import allocated
 from lazyinspect.probe.devices import device_name, resolve_device, seeded
 from lazyinspect.probe.forwards import (
@@ -214,7 +213,7 @@ def _timed(
         warmed=forward.warmed,
         threads=torch.get_num_threads() if setting.device.type == "cpu" else None,
         dtype=plan.dtype,
-        batch=_batch(plan),
+        batch=one_batch(plan.call, plan.inputs),
         training_ns=None if training is None else training.duration,
         layers_ns=None if timed is None else timed.median,
         hooked_ns=laps["", 0].median if laps else None,
@@ -222,18 +221,6 @@ def _timed(
         amp=None if setting.amp is None else str(setting.amp).removeprefix("torch."),
         channels_last=how.channels_last,
     )
-
-
-def _batch(plan: Plan) -> int | None:
-    """Inputs in one forward; None where they have no batch."""
-    sizes = {entry.type.shape[0] if entry.type.shape else 0 for entry in plan.inputs}
-    if len(sizes) != 1 or 0 in sizes:
-        return None
-    try:
-        require_batch(plan.call, plan.inputs)
-    except SpecError:
-        return None
-    return sizes.pop()
 
 
 def with_times(

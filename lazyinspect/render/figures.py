@@ -11,7 +11,6 @@ from typing import Any
 
 from lazyinspect.report import Duration, NamedTensor
 from lazyinspect.shapes import format_bytes, format_shape, three_digits
-from lazyinspect.sizes.size import Size
 
 _DECIMAL = ("", " k", " M", " G", " T", " P", " E")
 _TIMES = (" ns", " µs", " ms", " s")
@@ -41,7 +40,8 @@ def size(value: int) -> str:
 
 def brief_sum(value: Any, text: str) -> str:
     """``(6 terms)`` for a sum of formulas, which would make a table too wide to read."""
-    terms = len(value.poly.terms) if isinstance(value, Size) else 1
+    poly = getattr(value, "poly", None)  # a plain run need not load what formulas are
+    terms = 1 if poly is None else len(poly.terms)
     return f"({terms} terms)" if terms > 1 else text
 
 

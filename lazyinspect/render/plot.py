@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 from lazyinspect.errors import Problem, SpecError
+from lazyinspect.export.extras import missing_extra
 from lazyinspect.render import figures
 from lazyinspect.render.sweep import inputs
 from lazyinspect.shapes import prod
@@ -33,7 +34,7 @@ def plot(sweep: Sweep, form: str) -> bytes:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise _missing(error) from None
+        raise missing_extra("matplotlib", "plot", error) from None
     label, sizes = _axis(timed)
     # text stays text, and the same sweep gives the same bytes
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lazyinspect"}):
@@ -93,16 +94,3 @@ def _label(
             text, (size, value), textcoords="offset points", xytext=(0, 7), ha="center",
             fontsize=8,
         )  # fmt: skip
-
-
-def _missing(error: ImportError) -> SpecError:
-    absent = isinstance(error, ModuleNotFoundError) and error.name == "matplotlib"
-    state = "not installed" if absent else "installed, and does not import"
-    return SpecError(
-        Problem(
-            "missing-extra",
-            f"a plot needs the package `matplotlib`, which is {state}",
-            help="pip install 'lazyinspect[plot]'",
-            notes=() if absent else (f"{type(error).__name__}: {error}",),
-        )
-    )

@@ -25,7 +25,7 @@ def summary(
         device: whether to say at its end where it ran.
     """
     foot = [*_legend(drawn), *_totals(report, width), *_memory(report, width)]
-    return _head(report, width), [*foot, *_device(report)] if device else foot
+    return head(report, width), [*foot, *_device(report)] if device else foot
 
 
 def title(report: Report) -> str:
@@ -162,15 +162,16 @@ def ending(report: Report) -> str | None:
     return f"the forward on {device} stopped at {where}: {more}"
 
 
-def _head(report: Report, width: int) -> list[TextLine]:
+def head(report: Report, width: int) -> list[TextLine]:
+    """Which network, and what it was resolved with."""
     lines: list[TextLine] = [[(title(report), "bold"), (f"  {printable(report.spec.path)}", "dim")]]
     if report.spec.params:
-        lines += _labelled("params", parameters(report), width)
+        lines += labelled("params", parameters(report), width)
     alone = len(report.inputs) == 1
     inputs = [replace(each, name="") for each in report.inputs] if alone else report.inputs
-    lines += _labelled("input" if alone else "inputs", edges(inputs), width)
+    lines += labelled("input" if alone else "inputs", edges(inputs), width)
     if len(report.outputs) > 1:
-        lines += _labelled("outputs", edges(report.outputs), width)
+        lines += labelled("outputs", edges(report.outputs), width)
     return lines
 
 
@@ -190,17 +191,17 @@ def _totals(report: Report, width: int) -> list[TextLine]:
     lines: list[TextLine] = []
     # of a part of a network, a sum that is 0 so far says nothing
     if whole or totals.param_count:
-        lines += _labelled("parameters", params(report), width)
+        lines += labelled("parameters", params(report), width)
     if whole or totals.param_bytes:
-        lines += _labelled("memory", memory(report), width)
+        lines += labelled("memory", memory(report), width)
     if whole or totals.macs != 0:
-        lines += _labelled("MACs", macs(report), width)
+        lines += labelled("MACs", macs(report), width)
     time = forward(report)
     if time is not None:
-        lines += _labelled("forward", time, width)
-        lines += _labelled("speed", speed(report) or "", width)
+        lines += labelled("forward", time, width)
+        lines += labelled("speed", speed(report) or "", width)
         for label, text in besides(report):
-            lines += _labelled(label, text, width)
+            lines += labelled(label, text, width)
     return lines
 
 
@@ -209,7 +210,7 @@ def _memory(report: Report, width: int) -> list[TextLine]:
         return []
     lines: list[TextLine] = [[], [("memory", "bold")]]
     for label, text in footprint.lines(report.memory):
-        lines += _labelled(label, text, width)
+        lines += labelled(label, text, width)
     return [*lines, []]
 
 
@@ -228,7 +229,8 @@ def _device(report: Report) -> list[TextLine]:
     ]
 
 
-def _labelled(label: str, text: str, width: int) -> list[TextLine]:
+def labelled(label: str, text: str, width: int) -> list[TextLine]:
+    """A label, and its text beside it, wrapped."""
     first, *more = wrap(text, max(width - _LABEL, 20), break_long_words=False) or [""]
     rest = [[(" " * _LABEL + line, "")] for line in more]
     return [[(label.ljust(_LABEL), "dim"), (first, "")], *rest]

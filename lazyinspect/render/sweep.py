@@ -14,8 +14,6 @@ from lazyinspect.render.paint import cut, pad, printable, width
 from lazyinspect.shapes import format_shape
 from lazyinspect.sweep import SCHEMA, Point, Sweep
 
-Form = str
-
 
 def render(sweep: Sweep, form: str, layout: Layout) -> str:
     """The sweep in one format."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import lcm
+from math import gcd, lcm
 
 from lazyinspect.sizes.algebra import Atom, Floor, Name, Poly
 from lazyinspect.sizes.extremes import Extreme
@@ -212,7 +212,7 @@ def _atom_behaviour(atom: Atom) -> tuple[int, int]:
     if isinstance(atom, Floor):
         period, settled = _behaviour(atom.numerator)
         step = _step(atom.numerator, period, settled)
-        return period * (atom.divisor // _gcd(step, atom.divisor)), settled
+        return period * (atom.divisor // gcd(step, atom.divisor)), settled
     if isinstance(atom, Extreme):
         period, settled = 1, 0
         for poly in atom.of:
@@ -225,12 +225,6 @@ def _atom_behaviour(atom: Atom) -> tuple[int, int]:
 def _step(poly: Poly, period: int, settled: int) -> int:
     (name,) = poly.names
     return poly.evaluate({name: settled + 1 + period}) - poly.evaluate({name: settled + 1})
-
-
-def _gcd(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return abs(a)
 
 
 def _crossed(atom: Extreme, period: int, settled: int) -> int:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice
+from math import gcd
 
 from lazyinspect.sizes.algebra import (
     Atom,
@@ -162,19 +163,13 @@ def relation(poly: Poly, sign: str) -> str:
     """``formula sign 0`` with what is subtracted on the other side: ``floor(H/16) = 14``."""
     factor = 0
     for _, coefficient in poly.terms:
-        factor = _gcd(factor, coefficient)
+        factor = gcd(factor, coefficient)
     left = Poly(tuple((m, c // factor) for m, c in poly.terms if c > 0))
     right = Poly(tuple((m, -c // factor) for m, c in poly.terms if c < 0))
     if not left.terms or (left.constant is not None and right.constant is None):
         left, right = right, left
         sign = {">=": "<="}.get(sign, sign)
     return f"{formula(left)} {'=' if sign == '==' else sign} {formula(right)}"
-
-
-def _gcd(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return abs(a)
 
 
 def sizes(found: SizeSet, several: bool = False) -> str:

@@ -38,6 +38,8 @@ def with_memory(
         SpecError: there is no such optimizer, or the network has no batch.
     """
     asked = train or optimizer is not None or memory is not None
+    if not asked and len(plan.rows) > MOST_ROWS:
+        return report
     found = footprint(plan, optimizer)
     exact = found.training.exact
     totals = replace(

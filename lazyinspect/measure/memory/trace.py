@@ -12,9 +12,9 @@ from typing import Any
 
 from lazyinspect.measure.memory import strides as lay
 from lazyinspect.measure.memory.effects import Effect, effect, modelled
-from lazyinspect.plan.flow import Flow, Node, Read, flow
+from lazyinspect.plan.flow import Flow, Node, Read, all_reads, flow
 from lazyinspect.plan.plan import Plan
-from lazyinspect.plan.tree import Call, Function, Graph, Leaf, ParameterLeaf
+from lazyinspect.plan.tree import Call, Function, Graph, Leaf, ParameterLeaf, calls
 from lazyinspect.shapes import TensorType, tensors_of
 
 _LIKE_INPUT = frozenset(
@@ -100,7 +100,7 @@ class _Tracer:
         self.plan = plan
         self.train = train
         self.flow: Flow = flow(plan)
-        self.calls: list[Call] = list(_calls(plan.call))
+        self.calls: list[Call] = list(calls(plan.call))
         self.values: list[Any] = [None] * len(self.calls)
         self.group: dict[int, tuple[int, ...]] = {}
         """Storages that live as long as any of a row's outputs is referred to."""
@@ -146,7 +146,7 @@ class _Tracer:
             self._touch(value, len(self.trace.steps) - 1)
 
     def _touch(self, value: Any, at: int) -> None:
-        for read in _reads(value):
+        for read in all_reads(value):
             storages = [tensor.storage for tensor in _tensors(self._read(read))]
             if read.node is not None:
                 storages += self.group.get(read.node, ())
@@ -300,12 +300,6 @@ def _passes(call: Call, known: Effect) -> bool:
     return known.view_of is not None and not known.own and not known.keeps
 
 
-def _calls(call: Call) -> Iterator[Call]:
-    yield call
-    for inner in call.calls:
-        yield from _calls(inner)
-
-
 def _tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
@@ -322,14 +316,6 @@ def _flat(value: Any) -> Iterator[Any]:
         yield from _flat(tuple(value.values()))
     else:
         yield value
-
-
-def _reads(value: Any) -> Iterator[Read]:
-    if isinstance(value, Read):
-        yield value
-    elif isinstance(value, (tuple, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _reads(item)
 
 
 def _rebuilt(value: Any, tensors: Iterator[Tensor]) -> Any:

@@ -18,7 +18,7 @@ from lazyinspect.measure.symbolic.compare import Comparison
 from lazyinspect.plan.ops.base import Weight
 from lazyinspect.plan.plan import Plan
 from lazyinspect.plan.rows import place_of
-from lazyinspect.plan.tree import Call, Function, Graph
+from lazyinspect.plan.tree import Function, Graph, calls
 from lazyinspect.report import LayerRow, Place
 from lazyinspect.shapes import format_shape
 from lazyinspect.sizes.algebra import Poly, number
@@ -241,7 +241,7 @@ def _upto(sizes: SizeSet, most: int) -> Iterator[int]:
 def weight_clauses(plan: Plan) -> list[Clause]:
     """What the shapes of weights fix: a network that is built keeps them."""
     found: dict[Poly, Clause] = {}
-    for row, call in zip(plan.rows, walk(plan.call), strict=True):
+    for row, call in zip(plan.rows, calls(plan.call), strict=True):
         node = call.node
         if isinstance(node, (Graph, Function)) or call.target is not None:
             continue
@@ -268,13 +268,6 @@ def agree(formulas: Plan, numbers: Plan, values: Mapping[str, int]) -> bool:
     """Whether every formula has the value that the other plan has."""
     compared = Comparison(formulas.call, numbers.call, values)
     return compared.alike and not compared.differing
-
-
-def walk(call: Call) -> Iterator[Call]:
-    """A call and those inside it, in the order of the rows."""
-    yield call
-    for inner in call.calls:
-        yield from walk(inner)
 
 
 def condition(clause: Clause, rows: Sequence[LayerRow]) -> Condition:

@@ -11,7 +11,7 @@ from lazyinspect.render import figures, table
 from lazyinspect.render.layout import Layout
 from lazyinspect.render.paint import Line as TextLine
 from lazyinspect.render.paint import paint, printable
-from lazyinspect.render.summary import edges, parameters, title
+from lazyinspect.render.summary import head, labelled
 from lazyinspect.render.symbolic import words
 from lazyinspect.render.symbolic.rewrite import rewritten
 from lazyinspect.render.tree import lines
@@ -32,12 +32,7 @@ def render(found: Symbolic, layout: Layout, *, rows: bool) -> str:
 def _lines(found: Symbolic, layout: Layout, rows: bool) -> Iterator[TextLine]:
     report = rewritten(found)
     if not rows:
-        yield [(title(report), "bold"), (f"  {printable(report.spec.path)}", "dim")]
-        if report.spec.params:
-            yield from _labelled("params", parameters(report), layout.width)
-        alone = len(report.inputs) == 1
-        inputs = [replace(each, name="") for each in report.inputs] if alone else report.inputs
-        yield from _labelled("input" if alone else "inputs", edges(inputs), layout.width)
+        yield from head(report, layout.width)
     else:
         drawn = lines(report.layers, depth=layout.depth, fold=layout.fold)
         if layout.columns is None:
@@ -45,8 +40,8 @@ def _lines(found: Symbolic, layout: Layout, rows: bool) -> Iterator[TextLine]:
         totals = report.totals
         written = list(table.all_lines(report, drawn, layout, device=False))
         yield from written
-        yield from _labelled("kept", _bytes(totals.activation_bytes), layout.width)
-        yield from _labelled("inference", _bytes(totals.peak_inference_bytes), layout.width)
+        yield from labelled("kept", _bytes(totals.activation_bytes), layout.width)
+        yield from labelled("inference", _bytes(totals.peak_inference_bytes), layout.width)
         if any(text.strip().endswith(" terms)") for line in written for text, _ in line):
             yield []
             yield [("(N terms)  a sum of N products, written whole in --format json", "dim")]
@@ -55,7 +50,7 @@ def _lines(found: Symbolic, layout: Layout, rows: bool) -> Iterator[TextLine]:
     if rows:
         text = words.checks(found)
         if text:
-            yield from _labelled("formulas", text, layout.width)
+            yield from labelled("formulas", text, layout.width)
         for each in found.unknown:
             step = printable(f"`{each.path}` ({each.op}, line {each.place.line})")
             others = f" Without formulas because of it: {each.rows:,} rows, marked ?"
@@ -93,7 +88,7 @@ def sizes(found: Symbolic, width: int) -> Iterator[TextLine]:
         text = "other sizes that plan give the network other weights"
         yield [(" " * _LABEL, ""), (f"  {text}", "dim")]
     least = "no sizes found" if found.least is None else words.at(found.least)
-    yield from _labelled("least", least, width)
+    yield from labelled("least", least, width)
     asked = words.asks(found)
     for index, ask in enumerate(asked):
         label = "" if index else "asked by"
@@ -101,10 +96,3 @@ def sizes(found: Symbolic, width: int) -> Iterator[TextLine]:
         yield [(label.ljust(_LABEL), "dim"), (text, ""), (f"  {ask.where}", "cyan")]
         for line in wrap(ask.reason, max(width - _LABEL - 2, 20), break_long_words=False):
             yield [(" " * (_LABEL + 2), ""), (line, "dim")]
-
-
-def _labelled(label: str, text: str, width: int) -> Iterator[TextLine]:
-    first, *more = wrap(text, max(width - _LABEL, 20), break_long_words=False) or [""]
-    yield [(label.ljust(_LABEL), "dim"), (first, "")]
-    for line in more:
-        yield [(" " * _LABEL + line, "")]
